@@ -1,1 +1,12 @@
-//! .
+//! Locum's use cases, over ports.
+//!
+//! The engine decides; it reaches the world through [`ports`] alone. It knows no runtime, no HTTP server, no database and
+//! no wire format. Read in this order: [`ports`] (what a host must provide), [`settings`] (what an operator may set),
+//! [`gateway`] (chat completions and embeddings over several providers), [`trail`] (what is noted about one request),
+//! [`metrics`].
+
+pub mod gateway;
+pub mod metrics;
+pub mod ports;
+pub mod settings;
+pub mod trail;
