@@ -8,7 +8,9 @@ use crate::{command::Run, workspace::Workspace};
 
 /// Builds for release, measures, and writes `docs/performance.md`.
 pub fn run(workspace: &Workspace, quick: bool) -> Result<()> {
-    workspace.cargo(&["build", "--release", "-p", "locum", "-p", "locum-bench"]).check()?;
+    workspace
+        .cargo(&["build", "--release", "-p", "locum", "-p", "locum-bench"])
+        .check()?;
     let mut run = Run::new(workspace.built("release", "locum-bench"))
         .args(["run", "--locum"])
         .args([workspace.built("release", "locum")])
@@ -16,6 +18,8 @@ pub fn run(workspace: &Workspace, quick: bool) -> Result<()> {
     if quick {
         run = run.args(["--quick"]);
     }
-    run.in_folder(&workspace.root).limit(Duration::from_secs(60 * 60)).check()?;
+    run.in_folder(&workspace.root)
+        .limit(Duration::from_secs(60 * 60))
+        .check()?;
     Ok(())
 }

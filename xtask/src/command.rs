@@ -35,7 +35,11 @@ impl Run {
     pub fn new(program: impl AsRef<OsStr>) -> Self {
         let mut command = Command::new(program);
         command.stdin(Stdio::null());
-        Self { command, limit: Duration::from_secs(20 * 60), quiet: false }
+        Self {
+            command,
+            limit: Duration::from_secs(20 * 60),
+            quiet: false,
+        }
     }
 
     /// Adds arguments.
@@ -73,7 +77,10 @@ impl Run {
         let name = format!("{:?}", self.command).replace('"', "");
         self.command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let started = Instant::now();
-        let mut child = self.command.spawn().with_context(|| format!("cannot start {name}"))?;
+        let mut child = self
+            .command
+            .spawn()
+            .with_context(|| format!("cannot start {name}"))?;
         let (sender, receiver) = mpsc::channel();
         if let Some(stdout) = child.stdout.take() {
             forward(stdout, sender.clone());
@@ -109,7 +116,10 @@ impl Run {
             }
         }
         let status = child.wait()?;
-        Ok(Finished { success: status.success(), lines })
+        Ok(Finished {
+            success: status.success(),
+            lines,
+        })
     }
 
     /// Runs the program and takes its failure for an error.
@@ -129,9 +139,15 @@ impl Run {
     /// What the program prints on its standard output.
     pub fn read(mut self) -> Result<String> {
         let name = format!("{:?}", self.command).replace('"', "");
-        let output = self.command.output().with_context(|| format!("cannot start {name}"))?;
+        let output = self
+            .command
+            .output()
+            .with_context(|| format!("cannot start {name}"))?;
         if !output.status.success() {
-            bail!("{name} failed: {}", String::from_utf8_lossy(&output.stderr).trim());
+            bail!(
+                "{name} failed: {}",
+                String::from_utf8_lossy(&output.stderr).trim()
+            );
         }
         Ok(String::from_utf8(output.stdout)?)
     }
@@ -142,7 +158,9 @@ fn forward(source: impl Read + Send + 'static, sender: Sender<String>) {
         let mut source = BufReader::new(source);
         let mut line = Vec::new();
         while matches!(source.read_until(b'\n', &mut line), Ok(1..)) {
-            let text = String::from_utf8_lossy(&line).trim_end_matches(['\n', '\r']).to_owned();
+            let text = String::from_utf8_lossy(&line)
+                .trim_end_matches(['\n', '\r'])
+                .to_owned();
             line.clear();
             if sender.send(text).is_err() {
                 return;
@@ -173,19 +191,31 @@ mod tests {
 
     #[test]
     fn escape_sequences_are_taken_out() {
-        assert_eq!(without_colours("\u{1b}[32;1m5 passed\u{1b}[0m, ok"), "5 passed, ok");
+        assert_eq!(
+            without_colours("\u{1b}[32;1m5 passed\u{1b}[0m, ok"),
+            "5 passed, ok"
+        );
     }
 
     #[test]
     fn both_outputs_and_the_exit_code_come_back() {
-        let finished = Run::new("sh").args(["-c", "echo a; echo b >&2; exit 3"]).quiet().finish().unwrap();
+        let finished = Run::new("sh")
+            .args(["-c", "echo a; echo b >&2; exit 3"])
+            .quiet()
+            .finish()
+            .unwrap();
         assert!(!finished.success);
-        assert!(finished.lines.contains(&"a".to_owned()) && finished.lines.contains(&"b".to_owned()));
+        assert!(
+            finished.lines.contains(&"a".to_owned()) && finished.lines.contains(&"b".to_owned())
+        );
     }
 
     #[test]
     fn a_program_that_does_not_end_is_ended() {
-        let run = Run::new("sleep").args(["600"]).quiet().limit(Duration::from_millis(50));
+        let run = Run::new("sleep")
+            .args(["600"])
+            .quiet()
+            .limit(Duration::from_millis(50));
         assert!(run.finish().is_err());
     }
 }

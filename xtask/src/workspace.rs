@@ -27,8 +27,12 @@ impl Workspace {
     /// The manifest's folder is read when xtask runs, not when it is built: clones that share one build
     /// folder share the binary too.
     pub fn find() -> Result<Self> {
-        let manifest = env::var_os("CARGO_MANIFEST_DIR").context("start xtask as `cargo xtask …`")?;
-        let root = Path::new(&manifest).parent().context("xtask has no parent folder")?.to_owned();
+        let manifest =
+            env::var_os("CARGO_MANIFEST_DIR").context("start xtask as `cargo xtask …`")?;
+        let root = Path::new(&manifest)
+            .parent()
+            .context("xtask has no parent folder")?
+            .to_owned();
         let cache = match env::var_os("LOCUM_CACHE") {
             Some(folder) => PathBuf::from(folder),
             None => Path::new(&env::var_os("HOME").context("neither LOCUM_CACHE nor HOME is set")?)
@@ -40,8 +44,15 @@ impl Workspace {
             .limit(Duration::from_secs(120))
             .read()?;
         let metadata: serde_json::Value = serde_json::from_str(&metadata)?;
-        let target = metadata["target_directory"].as_str().context("cargo metadata names no target folder")?;
-        Ok(Self { target: PathBuf::from(target), root, cache, locked: false })
+        let target = metadata["target_directory"]
+            .as_str()
+            .context("cargo metadata names no target folder")?;
+        Ok(Self {
+            target: PathBuf::from(target),
+            root,
+            cache,
+            locked: false,
+        })
     }
 
     /// The same checkout, with cargo bound to the versions in Cargo.lock.
@@ -53,7 +64,11 @@ impl Workspace {
     /// A cargo command in this checkout.
     pub fn cargo(&self, subcommand: &[&str]) -> Run {
         let run = Run::new("cargo").args(subcommand).in_folder(&self.root);
-        if self.locked && subcommand.first() != Some(&"fmt") { run.args(["--locked"]) } else { run }
+        if self.locked && subcommand.first() != Some(&"fmt") {
+            run.args(["--locked"])
+        } else {
+            run
+        }
     }
 
     /// A program that cargo built in `profile` (`debug` or `release`).

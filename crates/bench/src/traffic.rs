@@ -342,7 +342,10 @@ pub fn check_answer(ask: Ask, body: &[u8]) -> Result<()> {
             text.push_str(&choice.message.content.unwrap_or_default());
             finish_reason = choice.finish_reason.or(finish_reason.take());
         }
-        total_tokens = completion.usage.map(|usage| usage.total_tokens).or(total_tokens);
+        total_tokens = completion
+            .usage
+            .map(|usage| usage.total_tokens)
+            .or(total_tokens);
         Ok(())
     };
     let (expected_text, expected_tokens) = if ask.stream {
@@ -360,7 +363,10 @@ pub fn check_answer(ask: Ask, body: &[u8]) -> Result<()> {
         absorb(body)?;
         (ANSWER_TEXT.to_owned(), 75)
     };
-    ensure!(text == expected_text, "the answer's text is wrong: {text:?}");
+    ensure!(
+        text == expected_text,
+        "the answer's text is wrong: {text:?}"
+    );
     ensure!(
         finish_reason.as_deref() == Some("stop"),
         "finish_reason is {finish_reason:?}"

@@ -23,7 +23,7 @@ pub struct Options {
     #[arg(long)]
     port: u16,
     /// Microseconds to wait before each chunk of a stream that `gpt-4.1-mini-paced` gives
-    #[arg(long, default_value_t = 2000)]
+    #[arg(long, default_value_t = 1000)]
     chunk_gap_us: u64,
 }
 
@@ -56,6 +56,7 @@ async fn converse(mut stream: TcpStream, answers: &Answers, chunk_gap: Duration)
         let body = buffer.get(..body_length).unwrap_or_default();
         match choose(answers, &head, body) {
             Reply::Whole(answer) => stream.write_all(answer).await?,
+            Reply::Last(answer) => return Ok(stream.write_all(answer).await?),
             Reply::Chunks { chunks, paced } => {
                 for chunk in chunks {
                     if paced {
@@ -72,20 +73,29 @@ async fn converse(mut stream: TcpStream, answers: &Answers, chunk_gap: Duration)
 
 enum Reply<'a> {
     Whole(&'a [u8]),
-    Chunks { chunks: &'a [Vec<u8>], paced: bool },
+    /// The connection ends after it.
+    Last(&'a [u8]),
+    Chunks {
+        chunks: &'a [Vec<u8>],
+        paced: bool,
+    },
 }
 
+const HEALTHY: &[u8] = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
 const UNAUTHORIZED: &[u8] = b"HTTP/1.1 401 Unauthorized\r\nContent-Type: application/json\r\nContent-Length: 51\r\n\r\n{\"error\":{\"code\":401,\"message\":\"bad upstream key\"}}";
 const NOT_FOUND: &[u8] = b"HTTP/1.1 404 Not Found\r\nContent-Type: application/json\r\nContent-Length: 48\r\n\r\n{\"error\":{\"code\":404,\"message\":\"no such route\"}}";
 
 fn choose<'a>(answers: &'a Answers, head: &[u8], body: &[u8]) -> Reply<'a> {
+    let target = head.split(|&byte| byte == b' ').nth(1).unwrap_or_default();
+    if target == b"/health" {
+        return Reply::Last(HEALTHY);
+    }
     let key = wire::header(head, "x-goog-api-key").or_else(|| {
         wire::header(head, "authorization").and_then(|value| value.strip_prefix(b"Bearer "))
     });
     if key != Some(UPSTREAM_KEY.as_bytes()) {
         return Reply::Whole(UNAUTHORIZED);
     }
-    let target = head.split(|&byte| byte == b' ').nth(1).unwrap_or_default();
     let path = target
         .split(|&byte| byte == b'?')
         .next()

@@ -106,7 +106,7 @@ mod tests {
         wire.extend(b"0\r\n\r\nHTTP/1.1 200 OK\r\n\r\n");
         for cut in 0..wire.len() {
             let (front, back) = wire.split_at(cut);
-            let mut stream = front.chain(back);
+            let mut stream = AsyncReadExt::chain(front, back);
             let (mut buffer, mut body) = (BytesMut::new(), Vec::new());
             read_chunked(&mut stream, &mut buffer, &mut body)
                 .await

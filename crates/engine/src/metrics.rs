@@ -1,1 +1,298 @@
-//! Metrics.
+//! What is counted and measured, for Prometheus.
+//!
+//! Labels hold no text that a client can choose freely: routes are the router's, models are those that answered, and
+//! of these at most [`MAX_MODELS`] are told apart.
+
+use std::{
+    collections::HashSet,
+    fmt,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use locum_domain::failure::FailureClass;
+use locum_providers::breaker::Circuit;
+use prometheus_client::{
+    encoding::{EncodeLabelSet, text},
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram, info::Info},
+    registry::Registry,
+};
+
+use crate::trail::Trail;
+
+/// How many models are told apart in labels; further ones are counted as `other`.
+pub const MAX_MODELS: usize = 100;
+
+/// Bounds in seconds: from a cached answer to a model that thinks for minutes.
+const SECONDS: [f64; 14] = [
+    0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0,
+];
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RequestLabels {
+    route: &'static str,
+    method: &'static str,
+    status: u16,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RouteLabels {
+    route: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ProviderLabels {
+    provider: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OutcomeLabels {
+    provider: &'static str,
+    outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct FallbackLabels {
+    from: &'static str,
+    to: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct TokenLabels {
+    provider: &'static str,
+    model: String,
+    direction: &'static str,
+}
+
+type Histograms<L> = Family<L, Histogram, fn() -> Histogram>;
+
+/// All metrics of one Locum.
+pub struct Metrics {
+    registry: Registry,
+    requests: Family<RequestLabels, Counter>,
+    duration: Histograms<RouteLabels>,
+    in_flight: Gauge,
+    rate_limited: Counter,
+    first_token: Histograms<ProviderLabels>,
+    tokens: Family<TokenLabels, Counter>,
+    upstream_requests: Family<OutcomeLabels, Counter>,
+    upstream_duration: Histograms<ProviderLabels>,
+    retries: Family<ProviderLabels, Counter>,
+    fallbacks: Family<FallbackLabels, Counter>,
+    circuit: Family<ProviderLabels, Gauge>,
+    models: Mutex<HashSet<String>>,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Metrics").finish_non_exhaustive()
+    }
+}
+
+impl Metrics {
+    /// All at zero.
+    pub fn new() -> Self {
+        let histogram: fn() -> Histogram = || Histogram::new(SECONDS);
+        let mut this = Self {
+            registry: Registry::with_prefix("locum"),
+            requests: Family::default(),
+            duration: Family::new_with_constructor(histogram),
+            in_flight: Gauge::default(),
+            rate_limited: Counter::default(),
+            first_token: Family::new_with_constructor(histogram),
+            tokens: Family::default(),
+            upstream_requests: Family::default(),
+            upstream_duration: Family::new_with_constructor(histogram),
+            retries: Family::default(),
+            fallbacks: Family::default(),
+            circuit: Family::default(),
+            models: Mutex::default(),
+        };
+        let registry = &mut this.registry;
+        registry.register(
+            "build",
+            "The running program",
+            Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]),
+        );
+        registry.register(
+            "requests",
+            "Requests answered; 499: the client left first",
+            this.requests.clone(),
+        );
+        registry.register(
+            "request_duration_seconds",
+            "From a request's head to the last byte of its answer",
+            this.duration.clone(),
+        );
+        registry.register(
+            "requests_in_flight",
+            "Requests being answered",
+            this.in_flight.clone(),
+        );
+        registry.register(
+            "rate_limited",
+            "Requests refused by the rate limit",
+            this.rate_limited.clone(),
+        );
+        registry.register(
+            "time_to_first_token_seconds",
+            "From a request's head to the first content of its answer",
+            this.first_token.clone(),
+        );
+        registry.register(
+            "tokens",
+            "Tokens as far as the upstream told, by the model that answered",
+            this.tokens.clone(),
+        );
+        registry.register(
+            "upstream_requests",
+            "Requests to providers; outcome: ok, or the failure's class",
+            this.upstream_requests.clone(),
+        );
+        registry.register(
+            "upstream_duration_seconds",
+            "From asking a provider to the first content of its answer",
+            this.upstream_duration.clone(),
+        );
+        registry.register(
+            "retries",
+            "Further tries at the same provider",
+            this.retries.clone(),
+        );
+        registry.register(
+            "fallbacks",
+            "Requests passed on from one provider to another",
+            this.fallbacks.clone(),
+        );
+        registry.register(
+            "circuit_state",
+            "Circuit breaker: 0 closed, 1 half open, 2 open",
+            this.circuit.clone(),
+        );
+        this
+    }
+
+    /// All metrics in OpenMetrics' text format.
+    pub fn encode(&self) -> String {
+        let mut page = String::with_capacity(8 << 10);
+        // Writing into a String does not fail.
+        let _ = text::encode(&mut page, &self.registry);
+        page
+    }
+
+    /// A request has come.
+    pub fn request_started(&self) {
+        self.in_flight.inc();
+    }
+
+    /// A request that came has ended. `route` is the router's pattern; `status` 499 where the client left first.
+    pub fn request_ended(
+        &self,
+        route: &'static str,
+        method: &'static str,
+        status: u16,
+        elapsed: Duration,
+        trail: &Trail,
+    ) {
+        self.in_flight.dec();
+        self.requests
+            .get_or_create(&RequestLabels {
+                route,
+                method,
+                status,
+            })
+            .inc();
+        self.duration
+            .get_or_create(&RouteLabels { route })
+            .observe(elapsed.as_secs_f64());
+        let notes = trail.notes();
+        let Some(provider) = notes.provider else {
+            return;
+        };
+        if let Some(first_token) = notes.first_token {
+            self.first_token
+                .get_or_create(&ProviderLabels { provider })
+                .observe(first_token.as_secs_f64());
+        }
+        if let (Some(usage), Some(model)) = (&notes.usage, &notes.model) {
+            for (direction, tokens) in [("input", usage.prompt), ("output", usage.completion)] {
+                self.tokens
+                    .get_or_create(&TokenLabels {
+                        provider,
+                        model: self.model_label(model),
+                        direction,
+                    })
+                    .inc_by(tokens);
+            }
+        }
+    }
+
+    /// A request was refused by the rate limit.
+    pub fn rate_limited(&self) {
+        self.rate_limited.inc();
+    }
+
+    /// A provider was asked: `failure` is `None` where it answered.
+    pub(crate) fn upstream_asked(
+        &self,
+        provider: &'static str,
+        failure: Option<FailureClass>,
+        elapsed: Duration,
+    ) {
+        self.upstream_requests
+            .get_or_create(&OutcomeLabels {
+                provider,
+                outcome: failure.map_or("ok", FailureClass::as_str),
+            })
+            .inc();
+        if failure.is_none() {
+            self.upstream_duration
+                .get_or_create(&ProviderLabels { provider })
+                .observe(elapsed.as_secs_f64());
+        }
+    }
+
+    /// The same provider is asked again.
+    pub(crate) fn retried(&self, provider: &'static str) {
+        self.retries
+            .get_or_create(&ProviderLabels { provider })
+            .inc();
+    }
+
+    /// Another provider is asked.
+    pub(crate) fn fell_back(&self, from: &'static str, to: &'static str) {
+        self.fallbacks
+            .get_or_create(&FallbackLabels { from, to })
+            .inc();
+    }
+
+    /// What a provider's circuit looks like now.
+    pub(crate) fn circuit(&self, provider: &'static str, circuit: Circuit) {
+        let value = match circuit {
+            Circuit::Closed => 0,
+            Circuit::HalfOpen => 1,
+            Circuit::Open => 2,
+        };
+        self.circuit
+            .get_or_create(&ProviderLabels { provider })
+            .set(value);
+    }
+
+    fn model_label(&self, model: &str) -> String {
+        let mut models = self.models.lock().unwrap_or_else(PoisonError::into_inner);
+        if models.contains(model) {
+            return model.to_owned();
+        }
+        if models.len() >= MAX_MODELS {
+            return "other".to_owned();
+        }
+        models.insert(model.to_owned());
+        model.to_owned()
+    }
+}

@@ -69,6 +69,16 @@ pub trait Provider: Send + Sync {
         None
     }
 
+    /// Its name in OpenTelemetry's semantic conventions for generative AI (`gen_ai.provider.name`).
+    fn telemetry_name(&self) -> &'static str {
+        self.name()
+    }
+
+    /// Whether its answers only stand in for a model's: nothing falls back to it while a real provider is enabled.
+    fn is_stand_in(&self) -> bool {
+        false
+    }
+
     /// `Some` where the provider speaks OpenAI's API itself, so that bodies can go through as they came.
     fn native(&self) -> Option<&dyn Native> {
         None

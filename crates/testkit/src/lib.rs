@@ -1,1 +1,73 @@
-//! .
+//! Scripted upstreams, fault injection and in-memory ports for tests. Never shipped.
+//!
+//! A test holds a [`Scripted`] upstream, says what it does to the coming requests, lets the code under test run against
+//! it, and looks at what was asked:
+//!
+//! ```
+//! use locum_testkit::{Dialect, Fault, world};
+//!
+//! let (world, handles) = world(7);
+//! handles.upstream.openai([Fault::Status(500), Fault::Good]);
+//! let answer = handles.clock.run(async { /* the code under test, given `world` */ });
+//! assert_eq!(handles.upstream.asked(Dialect::OpenAi), 0);
+//! # let _ = (world, answer);
+//! ```
+//!
+//! Where nothing is scripted, the upstream answers well, but is as strict as the real ones: what they refuse, it refuses,
+//! in their words.
+//!
+//! Read in this order: [`dialect`] and [`reply`] (the words), [`fault`] (what can be scripted), [`script`] (the upstream),
+//! `openai` and `gemini` (their good answers and their strictness), [`clock`], [`entropy`] and [`memory`] (the engine's
+//! ports), [`server`] (the same upstream on a socket).
+
+pub mod clock;
+pub mod dialect;
+pub mod entropy;
+pub mod fault;
+mod gemini;
+pub mod memory;
+mod openai;
+pub mod reply;
+mod sample;
+pub mod script;
+mod vector;
+
+use std::sync::Arc;
+
+use locum_engine::ports::World;
+
+pub use clock::VirtualClock;
+pub use dialect::Dialect;
+pub use entropy::SeededEntropy;
+pub use fault::{Behaviour, Fault};
+pub use memory::MemoryTransport;
+pub use script::{Ending, Scripted, Seen};
+
+/// The keys that scripted upstreams accept.
+pub const UPSTREAM_KEY: &str = "upstream-key";
+
+/// What a test holds of a [`world`].
+#[derive(Debug, Clone)]
+pub struct Handles {
+    /// All upstreams: whatever is sent anywhere comes here.
+    pub upstream: Scripted,
+    /// The time, which passes only inside of [`VirtualClock::run`].
+    pub clock: VirtualClock,
+}
+
+/// A world in memory. The same `seed` gives the same ids and the same jitter.
+pub fn world(seed: u64) -> (World, Handles) {
+    let handles = Handles {
+        upstream: Scripted::new(),
+        clock: VirtualClock::new(),
+    };
+    let world = World {
+        transport: Arc::new(MemoryTransport::new(
+            handles.upstream.clone(),
+            Arc::new(handles.clock.clone()),
+        )),
+        clock: Arc::new(handles.clock.clone()),
+        entropy: Arc::new(SeededEntropy::new(seed)),
+    };
+    (world, handles)
+}

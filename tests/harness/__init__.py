@@ -1,0 +1,1 @@
+"""What the black-box suites share: starting Locum, scripting its upstreams, talking raw HTTP."""

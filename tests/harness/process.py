@@ -1,0 +1,83 @@
+"""Processes that a test starts, and ends by their id."""
+
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import time
+from typing import Callable
+
+REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
+
+
+def program(variable: str, name: str) -> str:
+    """The path of a built program: what xtask says in the environment, else cargo's usual place."""
+    target = os.environ.get("CARGO_TARGET_DIR", str(REPOSITORY / "target"))
+    return os.environ.get(variable) or f"{target}/debug/{name}"
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def wait_until(condition: Callable[[], object], within: float = 10.0, what: str = "the condition"):
+    """Polls until `condition()` is true and returns what it returned."""
+    deadline = time.monotonic() + within
+    while True:
+        if value := condition():
+            return value
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{what} did not come true within {within} s")
+        time.sleep(0.01)
+
+
+class Process:
+    """One running program; its output goes to a file that can be read at any time."""
+
+    def __init__(self, command: list[str], folder: pathlib.Path, env: dict[str, str]):
+        self.folder = folder
+        self.output_path = folder / f"output-{time.monotonic_ns()}.log"
+        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+        with open(self.output_path, "wb") as output:
+            self.popen = subprocess.Popen(
+                command, cwd=folder, env=kept | env, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
+            )
+
+    @property
+    def output(self) -> str:
+        return self.output_path.read_text(errors="replace")
+
+    @property
+    def rss_bytes(self) -> int:
+        status = pathlib.Path(f"/proc/{self.popen.pid}/status").read_text()
+        line = next(line for line in status.splitlines() if line.startswith("VmRSS:"))
+        return int(line.split()[1]) * 1024
+
+    @property
+    def is_running(self) -> bool:
+        return self.popen.poll() is None
+
+    def signal(self, number: int = signal.SIGTERM):
+        self.popen.send_signal(number)
+
+    def exit_code(self, within: float = 15.0) -> int:
+        return self.popen.wait(within)
+
+    def stop(self) -> int:
+        """Asks it to end, and ends it when it does not."""
+        if self.is_running:
+            self.signal()
+            try:
+                return self.exit_code(5)
+            except subprocess.TimeoutExpired:
+                self.popen.kill()
+        return self.popen.wait()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()

@@ -1,0 +1,105 @@
+"""Locum, started as a user starts it: the built program, settings from the environment."""
+
+import json
+import pathlib
+from typing import Any
+
+import httpx2
+import openai
+
+from .process import Process, free_port, program, wait_until
+
+KEY = "sk-locum-black-box-0123456789"
+OPENAI_KEY = "sk-upstream-openai-secret"
+GEMINI_KEY = "AIza-upstream-gemini-secret"
+
+
+def locum_program() -> str:
+    return program("LOCUM_BIN", "locum")
+
+
+class Locum(Process):
+    def __init__(self, folder: pathlib.Path, *arguments: str, wait: bool = True, **settings: str):
+        self.port = int(settings.get("PORT") or free_port())
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.key = settings.get("API_KEY", KEY)
+        defaults = {
+            "API_KEY": KEY,
+            "DATA_DIR": str(folder / "data"),
+            "ENABLE_RATE_LIMIT": "false",
+            "HOST": "127.0.0.1",
+            "LOG_LEVEL": "debug",
+            "NODE_ENV": "production",
+            "PORT": str(self.port),
+        }
+        super().__init__([locum_program(), *(arguments or ("serve",))], folder, defaults | settings)
+        self.http = httpx2.Client(base_url=self.url, timeout=20, headers={"authorization": f"Bearer {self.key}"})
+        if wait:
+            try:
+                self.wait_ready()
+            except BaseException:
+                self.stop()
+                raise
+
+    def wait_ready(self):
+        wait_until(self._is_live, 15, "GET /health/live")
+
+    def _is_live(self) -> bool:
+        assert self.is_running, f"locum ended with {self.popen.returncode}:\n{self.output}"
+        try:
+            return self.http.get("/health/live").status_code == 200
+        except httpx2.TransportError:
+            return False
+
+    def client(self, **options: Any) -> openai.OpenAI:
+        """The official client, which takes no answer that departs from OpenAI's schema."""
+        return openai.OpenAI(**self._client_options(options))
+
+    def async_client(self, **options: Any) -> openai.AsyncOpenAI:
+        return openai.AsyncOpenAI(**self._client_options(options))
+
+    def _client_options(self, options: dict[str, Any]) -> dict[str, Any]:
+        defaults = {
+            "base_url": f"{self.url}/v1",
+            "api_key": self.key,
+            "max_retries": 0,
+            "timeout": 20,
+            "_strict_response_validation": True,
+        }
+        return defaults | options
+
+    def post(self, path: str, body: Any, **options: Any) -> httpx2.Response:
+        return self.http.post(path, json=body, **options)
+
+    @property
+    def log_lines(self) -> list[dict[str, Any]]:
+        """The structured lines of the log."""
+        lines = (line for line in self.output.splitlines() if line.startswith("{"))
+        return [json.loads(line) for line in lines]
+
+    def metric(self, name: str, **labels: str) -> float:
+        """The sum of the samples of `name` whose labels include `labels`."""
+        total = 0.0
+        for line in self.http.get("/metrics").raise_for_status().text.splitlines():
+            series, _, value = line.rpartition(" ")
+            if series.partition("{")[0] == name and all(f'{label}="{text}"' in series for label, text in labels.items()):
+                total += float(value)
+        return total
+
+
+def routed_to(openai_url: str | None = None, gemini_url: str | None = None) -> dict[str, str]:
+    """The settings that switch on the providers whose upstreams are given."""
+    settings = {}
+    if openai_url:
+        settings |= {
+            "PROVIDER_OPENAI_ENABLED": "true",
+            "OPENAI_API_KEY": OPENAI_KEY,
+            "OPENAI_BASE_URL": f"{openai_url}/v1",
+        }
+    if gemini_url:
+        settings |= {
+            "PROVIDER_GEMINI_ENABLED": "true",
+            "GEMINI_API_KEY": GEMINI_KEY,
+            "GEMINI_BASE_URL": gemini_url,
+        }
+    return settings

@@ -1,0 +1,125 @@
+"""Streams: the same pieces, in the same order, as the official SDK's accumulators demand."""
+
+import asyncio
+
+import httpx2
+import openai
+import pytest
+
+HELLO = [{"role": "user", "content": "Hello"}]
+
+
+def text_of(chunks) -> str:
+    return "".join(choice.delta.content or "" for chunk in chunks for choice in chunk.choices)
+
+
+def test_a_stream(client, provider):
+    provider.upstream.script(provider.text_stream("Good ", "day", "."))
+    chunks = list(client.chat.completions.create(model=provider.model, messages=HELLO, stream=True))
+    assert text_of(chunks) == "Good day."
+    assert {chunk.object for chunk in chunks} == {"chat.completion.chunk"}
+    assert len({(chunk.id, chunk.created, chunk.model) for chunk in chunks}) == 1
+    assert chunks[0].choices[0].delta.role == "assistant"
+    reasons = [choice.finish_reason for chunk in chunks for choice in chunk.choices]
+    assert reasons[-1] == "stop" and set(reasons[:-1]) == {None}
+
+
+def test_usage_comes_last_when_it_is_asked_for(client, provider):
+    provider.upstream.script(provider.text_stream("Good ", "day."))
+    chunks = list(
+        client.chat.completions.create(
+            model=provider.model, messages=HELLO, stream=True, stream_options={"include_usage": True}
+        )
+    )
+    assert chunks[-1].choices == []
+    usage = chunks[-1].usage
+    assert (usage.prompt_tokens, usage.completion_tokens, usage.total_tokens) == (11, 7, 18)
+    assert all(chunk.usage is None for chunk in chunks[:-1])
+
+
+def test_usage_does_not_come_unasked(client, gemini_provider):
+    gemini_provider.upstream.script(gemini_provider.text_stream("Good ", "day."))
+    chunks = list(client.chat.completions.create(model=gemini_provider.model, messages=HELLO, stream=True))
+    assert all(chunk.choices and chunk.usage is None for chunk in chunks)
+
+
+def test_a_stream_of_the_async_client(locum, provider):
+    async def ask():
+        async with locum.async_client() as client:
+            stream = await client.chat.completions.create(model=provider.model, messages=HELLO, stream=True)
+            return [chunk async for chunk in stream]
+
+    provider.upstream.script(provider.text_stream("Good ", "day", "."))
+    assert text_of(asyncio.run(ask())) == "Good day."
+
+
+def test_the_stream_helper(client, provider):
+    provider.upstream.script(provider.text_stream("Good ", "day", "."))
+    with client.chat.completions.stream(model=provider.model, messages=HELLO) as stream:
+        events = [event.type for event in stream]
+        answer = stream.get_final_completion()
+    assert events.count("content.delta") == 3
+    assert events.count("content.done") == 1
+    assert answer.choices[0].message.content == "Good day."
+    assert answer.choices[0].finish_reason == "stop"
+
+
+def test_the_wire_is_server_sent_events(locum, provider):
+    provider.upstream.script(provider.text_stream("Good ", "day."))
+    body = {"model": provider.model, "messages": HELLO, "stream": True}
+    response = locum.post("/v1/chat/completions", body)
+    assert response.headers["content-type"].startswith("text/event-stream")
+    assert response.headers["x-locum-provider"] == provider.name
+    assert response.headers["x-request-id"]
+    frames = [frame for frame in response.text.split("\n\n") if frame]
+    assert all(frame.startswith("data: ") for frame in frames)
+    assert frames[-1] == "data: [DONE]"
+    assert response.text.count("[DONE]") == 1
+
+
+def test_why_a_stream_ended(client, provider):
+    provider.upstream.script(provider.text_stream("Good", finish="length"))
+    chunks = list(client.chat.completions.create(model=provider.model, messages=HELLO, stream=True))
+    assert chunks[-1].choices[-1].finish_reason == "length"
+
+
+def test_letters_of_every_alphabet_arrive_whole(client, provider):
+    pieces = ["Grüße, ", "世界", " 👩‍👩‍👧‍👦 ", "\u0000\u2028\n\n\"data: \\"]
+    provider.upstream.script(provider.text_stream(*pieces))
+    chunks = client.chat.completions.create(model=provider.model, messages=HELLO, stream=True)
+    assert text_of(chunks) == "".join(pieces)
+
+
+def test_an_error_in_the_middle_of_geminis_stream_raises(client, gemini_provider):
+    script = gemini_provider.text_stream("Good ", "day.")
+    script["chunks"][1:] = [{"error": {"code": 503, "message": "overloaded", "status": "UNAVAILABLE"}}]
+    gemini_provider.upstream.script(script)
+    with pytest.raises(openai.APIError):
+        list(client.chat.completions.create(model=gemini_provider.model, messages=HELLO, stream=True))
+
+
+def test_an_error_in_the_middle_of_openais_stream_raises(client, openai_provider):
+    script = openai_provider.text_stream("Good ", "day.")
+    error = {"message": "The server had an error", "type": "server_error", "param": None, "code": None}
+    script["chunks"][2:] = [{"error": error}]
+    openai_provider.upstream.script(script)
+    with pytest.raises(openai.APIError):
+        list(client.chat.completions.create(model=openai_provider.model, messages=HELLO, stream=True))
+
+
+def test_a_client_that_hangs_up_cancels_the_upstream(client, provider):
+    provider.upstream.script({"fault": "endless"})
+    stream = client.chat.completions.create(model=provider.model, messages=HELLO, stream=True)
+    for _, _chunk in zip(range(20), stream):
+        pass
+    stream.close()
+    provider.upstream.wait_for_hangup()
+
+
+def test_a_client_that_hangs_up_before_the_first_byte_cancels_the_upstream(locum, provider):
+    provider.upstream.script({"fault": "silent"})
+    body = {"model": provider.model, "messages": HELLO}
+    with pytest.raises(httpx2.ReadTimeout):
+        locum.post("/v1/chat/completions", body, timeout=0.5)
+    provider.upstream.wait_for_hangup()
+    assert provider.upstream.asked == 1

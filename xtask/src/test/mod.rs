@@ -1,0 +1,147 @@
+//! `cargo xtask test`: every step by name, and one table at the end.
+//!
+//! A step that cannot run on this machine says so and counts as skipped; it never passes for done.
+
+mod blackbox;
+mod counts;
+mod rust;
+
+use std::{
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+
+use anyhow::Result;
+use clap::ValueEnum;
+
+use self::counts::Counts;
+use crate::{install::Unavailable, workspace::Workspace};
+
+/// A step of the tests, in the order in which they run.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Step {
+    /// The code is laid out as rustfmt does it
+    Fmt,
+    /// No lint of the workspace's fires
+    Clippy,
+    /// The crates' own tests
+    Rust,
+    /// The core compiles to WebAssembly
+    WasmCore,
+    /// The built program, asked by OpenAI's Python SDK
+    Python,
+    /// The built program, asked by OpenAI's Node SDK
+    Node,
+    /// The built program in front of LiteLLM's proxy
+    Litellm,
+    /// The built program, asked from a page of another origin
+    Browser,
+}
+
+struct Report {
+    step: Step,
+    took: Duration,
+    result: Result<Counts>,
+}
+
+/// Runs the steps in `only`, or all of them, and prints what came of each.
+pub fn run(workspace: &Workspace, only: &[Step]) -> ExitCode {
+    let reports: Vec<_> = Step::value_variants()
+        .iter()
+        .filter(|step| only.is_empty() || only.contains(step))
+        .map(|&step| {
+            eprintln!("\n==> {}", step.name());
+            let started = Instant::now();
+            let result = step.run(workspace);
+            let report = Report {
+                step,
+                took: started.elapsed(),
+                result,
+            };
+            if let Some(reason) = report.skipped() {
+                eprintln!("SKIPPED {}: cannot have {reason}", step.name());
+            } else if let Err(error) = &report.result {
+                eprintln!("FAILED {}: {error:#}", step.name());
+            }
+            report
+        })
+        .collect();
+    summarize(&reports)
+}
+
+fn summarize(reports: &[Report]) -> ExitCode {
+    let mut total = Counts::default();
+    println!(
+        "\n{:<10} {:>7} {:>7} {:>7} {:>7}",
+        "step", "passed", "failed", "skipped", "time"
+    );
+    for report in reports {
+        let counts = report.counts();
+        let seconds = report.took.as_secs();
+        println!(
+            "{:<10} {:>7} {:>7} {:>7} {:>6}s{}",
+            report.step.name(),
+            counts.passed,
+            counts.failed,
+            counts.skipped,
+            seconds,
+            report.skipped().map_or_else(String::new, |reason| format!(
+                "  SKIPPED: cannot have {reason}"
+            )),
+        );
+        total += counts;
+    }
+    println!(
+        "\n{} passed, {} failed, {} skipped",
+        total.passed, total.failed, total.skipped
+    );
+    if total.failed == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+impl Step {
+    fn run(self, workspace: &Workspace) -> Result<Counts> {
+        match self {
+            Self::Fmt => rust::fmt(workspace),
+            Self::Clippy => rust::clippy(workspace),
+            Self::Rust => rust::tests(workspace),
+            Self::WasmCore => rust::wasm_core(workspace),
+            Self::Python => blackbox::python(workspace),
+            Self::Node => blackbox::node(workspace),
+            Self::Litellm => blackbox::litellm(workspace),
+            Self::Browser => blackbox::browser(workspace),
+        }
+    }
+
+    fn name(self) -> String {
+        self.to_possible_value()
+            .map_or_else(String::new, |value| value.get_name().to_owned())
+    }
+}
+
+impl Report {
+    /// What was missing, when that is why the step did not run.
+    fn skipped(&self) -> Option<&Unavailable> {
+        self.result
+            .as_ref()
+            .err()
+            .and_then(|error| error.downcast_ref())
+    }
+
+    fn counts(&self) -> Counts {
+        match &self.result {
+            Ok(counts) => *counts,
+            Err(_) if self.skipped().is_some() => Counts {
+                skipped: 1,
+                ..Counts::default()
+            },
+            Err(_) => Counts {
+                failed: 1,
+                ..Counts::default()
+            },
+        }
+    }
+}
