@@ -2,7 +2,28 @@
 //!
 //! What it refuses: business rules (they are the engine's), a runtime, a socket, the wall clock. It turns an
 //! [`http::Request`] into an [`http::Response`] and reaches the world through the engine's ports, so that every host can
-//! serve it.
+//! serve it. A host calls [`App::new`] and [`router`], and puts a [`ClientAddr`] into each request's extensions.
+//!
+//! Read in this order: [`router`] (every route in one list), `edge` (what happens to each request around its handler),
+//! `guard` (who gets in: `auth`, `limit`), `routes` (the handlers), `body`, `error`, [`wire`] (OpenAI's JSON), [`stream`]
+//! (server-sent events), `visit` (a request's end).
 
+mod app;
+mod auth;
+mod body;
+mod client;
+mod cors;
+mod edge;
+mod error;
+mod guard;
+mod limit;
+mod router;
+mod routes;
 pub mod stream;
+mod visit;
 pub mod wire;
+
+pub use app::App;
+pub use client::ClientAddr;
+pub use guard::Access;
+pub use router::{ROUTES, Route, router};

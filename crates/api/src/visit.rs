@@ -1,0 +1,205 @@
+//! One request from its coming to its true end: when the last byte of the answer has gone, or nobody waits for it any
+//! more. There it gets its one log line and is counted.
+
+use std::{
+    borrow::Cow,
+    net::IpAddr,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use axum::{
+    body::{Body, HttpBody},
+    extract::Request,
+    response::Response,
+};
+use bytes::Bytes;
+use http::{Method, StatusCode, Uri};
+use http_body::{Frame, SizeHint};
+use locum_domain::failure::FailureClass;
+use locum_engine::trail::Trail;
+use tracing::Span;
+
+use crate::App;
+
+/// What logs and metrics call the end of a client that left: nginx's status for it.
+const CLIENT_LEFT: u16 = 499;
+/// As much of a path as is logged.
+const LOGGED_PATH_BYTES: usize = 256;
+/// OpenAI's limit for `x-client-request-id`.
+const CLIENT_REQUEST_ID_BYTES: usize = 512;
+
+/// A request that is being answered. Dropped at its end; if it is dropped before [`Visit::complete`], the client left.
+pub(crate) struct Visit {
+    app: Arc<App>,
+    trail: Arc<Trail>,
+    span: Span,
+    route: &'static str,
+    method: Method,
+    uri: Uri,
+    client: IpAddr,
+    client_request_id: Option<String>,
+    status: u16,
+    error: Option<Cow<'static, str>>,
+    complete: bool,
+}
+
+impl Visit {
+    /// Counts the request in.
+    pub(crate) fn begin(
+        app: Arc<App>,
+        trail: Arc<Trail>,
+        route: &'static str,
+        client: IpAddr,
+        request: &Request,
+    ) -> Self {
+        app.metrics.request_started();
+        let client_request_id = request
+            .headers()
+            .get("x-client-request-id")
+            .and_then(|id| id.to_str().ok())
+            .filter(|id| !id.is_empty() && id.len() <= CLIENT_REQUEST_ID_BYTES)
+            .map(str::to_owned);
+        Self {
+            span: tracing::info_span!("request", request_id = trail.request_id),
+            app,
+            trail,
+            route,
+            method: request.method().clone(),
+            uri: request.uri().clone(),
+            client,
+            client_request_id,
+            status: CLIENT_LEFT,
+            error: None,
+            complete: false,
+        }
+    }
+
+    pub(crate) fn app(&self) -> &App {
+        &self.app
+    }
+
+    pub(crate) fn trail(&self) -> &Trail {
+        &self.trail
+    }
+
+    pub(crate) fn span(&self) -> &Span {
+        &self.span
+    }
+
+    /// The answer's head is made. `error`: the code of the error that the answer is.
+    pub(crate) fn answered(&mut self, status: StatusCode, error: Option<Cow<'static, str>>) {
+        self.status = status.as_u16();
+        self.error = error;
+    }
+
+    /// The answer, which now ends the visit when it ends.
+    pub(crate) fn follow(mut self, response: Response) -> Response {
+        if self.method == Method::HEAD || response.body().is_end_stream() {
+            // Nobody will read this body.
+            self.complete = true;
+            return response;
+        }
+        response.map(|inner| Body::new(Followed { inner, visit: self }))
+    }
+}
+
+impl Drop for Visit {
+    fn drop(&mut self) {
+        let status = if self.complete {
+            self.status
+        } else {
+            CLIENT_LEFT
+        };
+        let elapsed = self.app.world.clock.now().saturating_sub(self.trail.started);
+        self.app.metrics.request_ended(
+            self.route,
+            known_method(&self.method),
+            status,
+            elapsed,
+            &self.trail,
+        );
+        let notes = self.trail.notes();
+        let failure = notes.failure;
+        let error = failure.map(FailureClass::as_str).or(self.error.as_deref());
+        let path = self.uri.path();
+        let path = &path[..path.floor_char_boundary(LOGGED_PATH_BYTES)];
+        // A level must be known when the program is built, so there is one call for each.
+        macro_rules! line {
+            ($level:ident) => {
+                tracing::$level!(
+                    method = self.method.as_str(),
+                    route = self.route,
+                    path,
+                    status,
+                    elapsed_ms = elapsed.as_micros() as f64 / 1e3,
+                    operation = notes.operation,
+                    provider = notes.provider,
+                    model = notes.model.as_deref(),
+                    requested_model = notes.requested_model.as_deref(),
+                    fallback = notes.fallback.then_some(true),
+                    tries = (notes.tries > 0).then_some(notes.tries),
+                    first_token_ms = notes.first_token.map(|it| it.as_micros() as f64 / 1e3),
+                    tokens_in = notes.usage.map(|usage| usage.prompt),
+                    tokens_out = notes.usage.map(|usage| usage.completion),
+                    streamed = notes.streamed,
+                    client = %self.client,
+                    client_request_id = self.client_request_id.as_deref(),
+                    error,
+                    "request"
+                )
+            };
+        }
+        let ours = status >= 500 || failure.is_some_and(|class| !class.is_callers_fault());
+        self.span.in_scope(|| if ours { line!(warn) } else { line!(info) });
+    }
+}
+
+/// A body whose end is a visit's.
+struct Followed {
+    inner: Body,
+    visit: Visit,
+}
+
+impl HttpBody for Followed {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let this = &mut *self;
+        let polled = this
+            .visit
+            .span
+            .in_scope(|| Pin::new(&mut this.inner).poll_frame(context));
+        if matches!(polled, Poll::Ready(None)) || this.inner.is_end_stream() {
+            this.visit.complete = true;
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+/// The method as metrics call it: whoever invents methods makes no new time series.
+fn known_method(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
+    }
+}
