@@ -18,17 +18,22 @@ def upstreams(tmp_path_factory) -> Iterator[tuple[Upstream, Upstream]]:
 
 
 @pytest.fixture
-def openai_upstream(upstreams) -> Upstream:
+def openai_upstream(upstreams) -> Iterator[Upstream]:
     """OpenAI as far as Locum knows, with nothing scripted and no request seen."""
-    upstreams[0].clear()
-    return upstreams[0]
+    yield from lent(upstreams[0])
 
 
 @pytest.fixture
-def gemini_upstream(upstreams) -> Upstream:
+def gemini_upstream(upstreams) -> Iterator[Upstream]:
     """Gemini as far as Locum knows, with nothing scripted and no request seen."""
-    upstreams[1].clear()
-    return upstreams[1]
+    yield from lent(upstreams[1])
+
+
+def lent(upstream: Upstream) -> Iterator[Upstream]:
+    """The upstream for one test. Whatever it was told to answer, it must have found every request to be right."""
+    upstream.clear()
+    yield upstream
+    assert [request["complaint"] for request in upstream.requests if request["complaint"]] == []
 
 
 @pytest.fixture(scope="session")

@@ -10,8 +10,8 @@ import openai
 from .process import Process, free_port, program, wait_until
 
 KEY = "sk-locum-black-box-0123456789"
-OPENAI_KEY = "sk-upstream-openai-secret"
-GEMINI_KEY = "AIza-upstream-gemini-secret"
+UPSTREAM_KEY = "upstream-key"
+"""The one key that a scripted upstream accepts."""
 
 
 def locum_program() -> str:
@@ -93,13 +93,13 @@ def routed_to(openai_url: str | None = None, gemini_url: str | None = None) -> d
     if openai_url:
         settings |= {
             "PROVIDER_OPENAI_ENABLED": "true",
-            "OPENAI_API_KEY": OPENAI_KEY,
+            "OPENAI_API_KEY": UPSTREAM_KEY,
             "OPENAI_BASE_URL": f"{openai_url}/v1",
         }
     if gemini_url:
         settings |= {
             "PROVIDER_GEMINI_ENABLED": "true",
-            "GEMINI_API_KEY": GEMINI_KEY,
+            "GEMINI_API_KEY": UPSTREAM_KEY,
             "GEMINI_BASE_URL": gemini_url,
         }
     return settings

@@ -4,6 +4,7 @@ import asyncio
 import base64
 
 import pytest
+from harness.server import UPSTREAM_KEY
 
 HELLO = [{"role": "user", "content": "Hello"}]
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGNgYGBgAAAABQABpfZFQAAAAABJRU5ErkJggg=="
@@ -94,7 +95,7 @@ def test_the_upstream_gets_its_own_key_and_not_the_clients(client, locum, provid
     sent = " ".join(f"{name}: {value}" for name, value in request["headers"].items()) + request["path"]
     assert locum.key not in sent
     name = {"openai": "authorization", "gemini": "x-goog-api-key"}[provider.name]
-    assert "upstream" in request["headers"][name]
+    assert request["headers"][name].endswith(UPSTREAM_KEY)
 
 
 def test_to_openai_the_body_goes_as_it_came(client, openai_provider):

@@ -10,7 +10,7 @@ import threading
 import openai
 import pytest
 from harness.process import wait_until
-from harness.server import KEY, OPENAI_KEY, locum_program, routed_to
+from harness.server import KEY, UPSTREAM_KEY, locum_program, routed_to
 
 HELLO = [{"role": "user", "content": "Hello"}]
 
@@ -42,11 +42,11 @@ class TestCommandLine:
         [
             ("PORT", "99999", "65535"),
             ("PORT", "http", "65535"),
-            ("PROVIDER_TIMEOUT", "soon", "ms"),
+            ("PROVIDER_TIMEOUT", "soon", "milliseconds"),
             ("ENABLE_AUTH", "maybe", "true"),
             ("LOG_LEVEL", "loud", "debug"),
             ("NODE_ENV", "prod", "production"),
-            ("TRUSTED_PROXIES", "everyone", ""),
+            ("TRUSTED_PROXIES", "everyone", "10.0.0.0/8"),
             ("OPENAI_BASE_URL", "not a url", "http"),
         ],
     )
@@ -74,10 +74,10 @@ class TestCommandLine:
         assert "GEMINI_API_KEY" in shown.stderr
 
     def test_config_masks_secrets(self):
-        shown = run("config", API_KEY=KEY, OPENAI_API_KEY=OPENAI_KEY, PROVIDER_OPENAI_ENABLED="true", PORT="1234")
+        shown = run("config", API_KEY=KEY, OPENAI_API_KEY=UPSTREAM_KEY, PROVIDER_OPENAI_ENABLED="true", PORT="1234")
         assert shown.returncode == 0
         assert "1234" in shown.stdout and "PROVIDER_TIMEOUT" in shown.stdout
-        assert KEY not in shown.stdout and OPENAI_KEY not in shown.stdout
+        assert KEY not in shown.stdout and UPSTREAM_KEY not in shown.stdout
 
     def test_a_file_of_settings(self, tmp_path):
         (tmp_path / ".env").write_text("PORT=4321\n")

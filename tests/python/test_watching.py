@@ -6,7 +6,7 @@ import threading
 import openai
 import pytest
 from harness.process import wait_until
-from harness.server import GEMINI_KEY, KEY, OPENAI_KEY, routed_to
+from harness.server import KEY, UPSTREAM_KEY, routed_to
 
 PROMPT = "the-prompt-nobody-may-log"
 ANSWER = "the-answer-nobody-may-log"
@@ -57,16 +57,16 @@ def test_metrics_count_requests_tokens_and_fallbacks(both, openai_provider, gemi
         locum.client().chat.completions.create(model="no-such-model", messages=MESSAGES)
 
     text = locum.http.get("/metrics").text
-    requests = "locum_http_requests_total"
+    requests = "locum_requests_total"
     assert locum.metric(requests, route="/v1/chat/completions", status="200") == 2
     assert locum.metric(requests, route="/v1/chat/completions", status="404") == 1
     assert locum.metric("locum_fallbacks_total") == 1
     assert locum.metric("locum_retries_total", provider="openai") == 1
-    assert locum.metric("locum_tokens_total", provider="gemini", kind="input") >= 11
-    assert locum.metric("locum_tokens_total", provider="gemini", kind="output") >= 7
-    assert locum.metric("locum_http_request_duration_seconds_count") >= 3
+    assert locum.metric("locum_tokens_total", provider="gemini", direction="input") >= 11
+    assert locum.metric("locum_tokens_total", provider="gemini", direction="output") >= 7
+    assert locum.metric("locum_request_duration_seconds_count") >= 3
     assert locum.metric("locum_time_to_first_token_seconds_count") >= 1
-    assert "locum_circuit_state" in text and "locum_http_requests_in_flight" in text
+    assert "locum_circuit_state" in text and "locum_requests_in_flight" in text
     assert PROMPT not in text
 
 
@@ -124,20 +124,20 @@ def test_no_prompt_no_answer_and_no_secret_in_the_logs(both, openai_provider, ge
     locum.post("/v1/chat/completions", {"model": "gpt-4.1-mini", "messages": [{"role": PROMPT}]})
     locum.http.get("/v1/models", headers={"authorization": "Bearer sk-somebody-elses"})
     locum.stop()
-    for secret in (PROMPT, ANSWER, KEY, OPENAI_KEY, GEMINI_KEY, "sk-bypass", "sk-somebody-elses"):
+    for secret in (PROMPT, ANSWER, KEY, UPSTREAM_KEY, "sk-bypass", "sk-somebody-elses"):
         assert secret not in locum.output
     assert "/v1/chat/completions" in locum.output
 
 
 def test_errors_name_no_upstream_secret_and_no_internals(both, gemini_provider):
     locum = both(PROVIDER_MAX_RETRIES="0", PROVIDER_FALLBACK_ENABLED="false")
-    error = {"code": 403, "message": f"key {GEMINI_KEY} was reported as leaked", "status": "PERMISSION_DENIED"}
+    error = {"code": 403, "message": f"key {UPSTREAM_KEY} was reported as leaked", "status": "PERMISSION_DENIED"}
     gemini_provider.upstream.script({"status": 403, "body": {"error": error}})
     response = locum.post("/v1/chat/completions", {"model": gemini_provider.model, "messages": MESSAGES})
     assert response.status_code >= 400
-    assert GEMINI_KEY not in response.text
-    assert GEMINI_KEY not in locum.http.get("/health").text
-    assert GEMINI_KEY not in locum.output
+    assert UPSTREAM_KEY not in response.text
+    assert UPSTREAM_KEY not in locum.http.get("/health").text
+    assert UPSTREAM_KEY not in locum.output
 
 
 class Collector(http.server.ThreadingHTTPServer):
@@ -188,7 +188,7 @@ def test_traces_go_to_the_collector_with_the_genai_conventions(both, collector, 
         b"locum",
     ):
         assert name in sent, name
-    for secret in (PROMPT, ANSWER, KEY, GEMINI_KEY):
+    for secret in (PROMPT, ANSWER, KEY, UPSTREAM_KEY):
         assert secret.encode() not in sent
 
 

@@ -76,7 +76,9 @@ impl Keys {
             .iter()
             .copied()
             .flatten()
-            .fold(Choice::from(0), |fits, key| fits | presented.0.ct_eq(&key.0));
+            .fold(Choice::from(0), |fits, key| {
+                fits | presented.0.ct_eq(&key.0)
+            });
         if fits.into() {
             Ok(())
         } else {

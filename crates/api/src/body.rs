@@ -129,7 +129,10 @@ async fn in_time(
             return Poll::Ready(read);
         }
         let alarm = alarm.get_or_insert_with(|| clock.sleep(limit));
-        alarm.as_mut().poll(context).map(|()| Err(ApiError::slow_request()))
+        alarm
+            .as_mut()
+            .poll(context)
+            .map(|()| Err(ApiError::slow_request()))
     })
     .await
 }

@@ -108,7 +108,11 @@ mod tests {
                 .append("x-forwarded-for", line.parse().unwrap());
         }
         let expected: IpAddr = expected.parse().unwrap();
-        assert_eq!(identify(&request, &trusted).address, expected, "{forwarded:?}");
+        assert_eq!(
+            identify(&request, &trusted).address,
+            expected,
+            "{forwarded:?}"
+        );
     }
 
     #[test]
@@ -120,8 +124,16 @@ mod tests {
 
     #[test]
     fn what_a_client_wrote_itself_is_not_reached() {
-        check("10.0.0.1", &["1.1.1.1, 198.51.100.1, 10.0.0.2"], "198.51.100.1");
-        check("10.0.0.1", &["1.1.1.1", "198.51.100.1", "10.0.0.2"], "198.51.100.1");
+        check(
+            "10.0.0.1",
+            &["1.1.1.1, 198.51.100.1, 10.0.0.2"],
+            "198.51.100.1",
+        );
+        check(
+            "10.0.0.1",
+            &["1.1.1.1", "198.51.100.1", "10.0.0.2"],
+            "198.51.100.1",
+        );
         check("10.0.0.1", &["1.1.1.1, nonsense, 10.0.0.2"], "10.0.0.2");
     }
 

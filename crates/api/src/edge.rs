@@ -137,7 +137,12 @@ where
 /// Puts on what every answer carries, and sees to it that its end is noticed.
 fn leave(mut visit: Visit, response: Response, https: bool) -> Response {
     let (mut response, error) = error::render(response, visit.app().settings.node_env);
-    let elapsed = visit.app().world.clock.now().saturating_sub(visit.trail().started);
+    let elapsed = visit
+        .app()
+        .world
+        .clock
+        .now()
+        .saturating_sub(visit.trail().started);
     let headers = response.headers_mut();
     headers.reserve(CONSTANT.len() + 6);
     for (name, value) in CONSTANT {

@@ -76,7 +76,10 @@ fn put_headers(headers: &mut HeaderMap, error: &ApiError) {
     if let Some(after) = error.retry_after {
         // Zero would have the SDKs hammer.
         let after = after.max(Duration::from_millis(1));
-        headers.insert(header::RETRY_AFTER, integer(after.as_millis().div_ceil(1000)));
+        headers.insert(
+            header::RETRY_AFTER,
+            integer(after.as_millis().div_ceil(1000)),
+        );
         headers.insert(RETRY_AFTER_MS, integer(after.as_micros().div_ceil(1000)));
     }
     if let Some(should) = error.should_retry {
@@ -85,10 +88,7 @@ fn put_headers(headers: &mut HeaderMap, error: &ApiError) {
     }
     match error.status {
         401 => {
-            headers.insert(
-                header::WWW_AUTHENTICATE,
-                HeaderValue::from_static("Bearer"),
-            );
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         // The rest of the body is still on its way, and nobody will read it.
         408 | 413 => {

@@ -112,7 +112,12 @@ impl Drop for Visit {
         } else {
             CLIENT_LEFT
         };
-        let elapsed = self.app.world.clock.now().saturating_sub(self.trail.started);
+        let elapsed = self
+            .app
+            .world
+            .clock
+            .now()
+            .saturating_sub(self.trail.started);
         self.app.metrics.request_ended(
             self.route,
             known_method(&self.method),
@@ -152,7 +157,8 @@ impl Drop for Visit {
             };
         }
         let ours = status >= 500 || failure.is_some_and(|class| !class.is_callers_fault());
-        self.span.in_scope(|| if ours { line!(warn) } else { line!(info) });
+        self.span
+            .in_scope(|| if ours { line!(warn) } else { line!(info) });
     }
 }
 

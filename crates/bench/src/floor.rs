@@ -4,6 +4,7 @@
 //! key's place, forwards the body and the answer's frames as they come, and counts the tokens that the
 //! answer says it used. No limits, no logs, no metrics, no retries, no timeouts.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, VecDeque};
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -26,7 +27,6 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use memchr::memmem;
 use serde::Deserialize;
-use std::borrow::Cow;
 use tokio::net::TcpListener;
 
 /// `locum-bench floor`

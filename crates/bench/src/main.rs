@@ -6,6 +6,7 @@
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
+mod answers;
 mod cases;
 mod floor;
 mod load;
@@ -13,6 +14,7 @@ mod measure;
 mod report;
 mod run;
 mod server;
+mod stage;
 mod traffic;
 mod upstream;
 mod wire;

@@ -1,11 +1,12 @@
 //! What the operating system knows of a process: CPU time, memory, the cores it may use. Linux alone.
 
 use std::collections::HashMap;
+use std::ffi::OsString;
 use std::fs;
-use std::ops::Sub;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
+use rustix::param::clock_ticks_per_second;
 
 /// The two cores that the bench uses.
 #[derive(Clone, Copy, Debug)]
@@ -59,18 +60,10 @@ mod affinity {
 
 pub use affinity::{choose_cores, pin};
 
-/// How long a process's threads have run, and how long they wanted to and could not.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct CpuTime {
-    /// User and system time together.
-    pub ran: Duration,
-    /// Runnable, but another thread had the core.
-    pub waited: Duration,
-}
-
-/// A reading of [`CpuTime`] per thread, in nanoseconds where `/proc/PID/stat` counts in hundredths of a second.
+/// A reading of the CPU time, user and system together, of each thread of a process. In nanoseconds, where
+/// `/proc/PID/stat` counts in hundredths of a second.
 #[derive(Debug)]
-pub struct CpuReading(HashMap<String, CpuTime>);
+pub struct CpuReading(HashMap<OsString, Duration>);
 
 impl CpuReading {
     /// Reads the clocks of all threads of `pid`.
@@ -82,34 +75,50 @@ impl CpuReading {
             let Ok(text) = fs::read_to_string(thread.path().join("schedstat")) else {
                 continue;
             };
-            let mut fields = text.split_ascii_whitespace().map(str::parse);
-            let mut next = || -> Result<Duration> {
-                let nanoseconds = fields.next().context("schedstat is too short")??;
-                Ok(Duration::from_nanos(nanoseconds))
-            };
-            let time = CpuTime {
-                ran: next()?,
-                waited: next()?,
-            };
-            threads.insert(thread.file_name().to_string_lossy().into_owned(), time);
+            let nanoseconds = text
+                .split_ascii_whitespace()
+                .next()
+                .context("schedstat is empty")?
+                .parse()?;
+            threads.insert(thread.file_name(), Duration::from_nanos(nanoseconds));
         }
         Ok(Self(threads))
     }
+
+    /// What the threads that live at this reading have used since the earlier one.
+    pub fn since(&self, earlier: &Self) -> Duration {
+        self.0
+            .iter()
+            .map(|(thread, time)| {
+                let before = earlier.0.get(thread).copied().unwrap_or_default();
+                time.saturating_sub(before)
+            })
+            .sum()
+    }
 }
 
-impl Sub for &CpuReading {
-    type Output = CpuTime;
-
-    /// What the threads that live at the later reading have used since the earlier one.
-    fn sub(self, earlier: &CpuReading) -> CpuTime {
-        let mut total = CpuTime::default();
-        for (thread, time) in &self.0 {
-            let before = earlier.0.get(thread).copied().unwrap_or_default();
-            total.ran += time.ran.saturating_sub(before.ran);
-            total.waited += time.waited.saturating_sub(before.waited);
-        }
-        total
+/// How long all cores together have not been idle since the machine started, to a hundredth of a second.
+/// Time that the machine's own host gave to others counts as well.
+pub fn machine_busy() -> Result<Duration> {
+    let stat = fs::read_to_string("/proc/stat")?;
+    let mut ticks = Vec::new();
+    for field in stat
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .split_ascii_whitespace()
+        .skip(1)
+    {
+        ticks.push(field.parse::<u64>()?);
     }
+    // user, nice, system, idle, iowait, irq, softirq, steal; guests are counted in user already.
+    let [user, nice, system, _idle, _iowait, irq, softirq, steal, ..] = ticks[..] else {
+        bail!("/proc/stat is too short");
+    };
+    let busy = user + nice + system + irq + softirq + steal;
+    Ok(Duration::from_secs_f64(
+        busy as f64 / clock_ticks_per_second() as f64,
+    ))
 }
 
 /// How much memory of the process is resident, in bytes.
@@ -153,12 +162,22 @@ fn field<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     })
 }
 
-/// The middle of the values, between the two middle ones if their number is even; 0 of none.
+/// The middle of the values; 0 of none.
 pub fn median(values: impl IntoIterator<Item = f64>) -> f64 {
+    let [_, middle, _] = quartiles(values);
+    middle
+}
+
+/// The values below which a quarter, a half and three quarters of all lie, interpolated; 0 of none.
+pub fn quartiles(values: impl IntoIterator<Item = f64>) -> [f64; 3] {
     let mut values: Vec<f64> = values.into_iter().collect();
     values.sort_by(f64::total_cmp);
     let at = |index: usize| values.get(index).copied().unwrap_or_default();
-    (at(values.len().saturating_sub(1) / 2) + at(values.len() / 2)) / 2.0
+    [0.25, 0.5, 0.75].map(|share| {
+        let rank = values.len().saturating_sub(1) as f64 * share;
+        let (low, high) = (at(rank.floor() as usize), at(rank.ceil() as usize));
+        low + (high - low) * rank.fract()
+    })
 }
 
 #[cfg(test)]
@@ -166,11 +185,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn medians() {
-        assert_eq!(median([]), 0.0);
-        assert_eq!(median([3.0]), 3.0);
-        assert_eq!(median([9.0, 1.0, 2.0]), 2.0);
-        assert_eq!(median([4.0, 1.0, 9.0, 2.0]), 3.0);
+    fn quartiles_of_few_values() {
+        assert_eq!(quartiles([]), [0.0, 0.0, 0.0]);
+        assert_eq!(quartiles([3.0]), [3.0, 3.0, 3.0]);
+        assert_eq!(quartiles([4.0, 1.0]), [1.75, 2.5, 3.25]);
+        assert_eq!(quartiles([9.0, 1.0, 2.0, 7.0, 8.0]), [2.0, 7.0, 8.0]);
     }
 
     #[cfg(target_os = "linux")]
@@ -178,10 +197,10 @@ mod tests {
     fn this_process_has_used_cpu_time_and_memory() {
         let pid = std::process::id();
         let before = CpuReading::of(pid).unwrap();
-        let mut spent = CpuTime::default();
-        while spent.ran < Duration::from_millis(1) {
-            spent = &CpuReading::of(pid).unwrap() - &before;
-        }
+        let machine_before = machine_busy().unwrap();
+        while CpuReading::of(pid).unwrap().since(&before) < Duration::from_millis(1)
+            || machine_busy().unwrap() == machine_before
+        {}
         assert!(resident_bytes(pid).unwrap() > 100_000);
         assert!(describe_machine().unwrap().contains("Linux"));
     }

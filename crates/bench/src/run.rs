@@ -1,11 +1,10 @@
 //! The whole bench: starts the servers, takes turns between the proxies, and hands the figures to the report.
 //!
-//! Floor and Locum are measured in short turns, A B B A …, so that whatever the machine does meanwhile
-//! hits both; every figure is the median over the rounds.
+//! Floor and Locum are measured in many short turns, A B B A …, so that whatever the machine does
+//! meanwhile hits both; every figure is the median over the rounds.
 
-use std::ffi::OsString;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -15,9 +14,10 @@ use tokio::runtime::Runtime;
 
 use crate::cases::{self, Case};
 use crate::load::{self, Target};
-use crate::measure::{self, Cores, median};
+use crate::measure::{self, CpuReading};
 use crate::report::{Figures, Footprint, Latency, Report, Row, Turn};
-use crate::server::{Launch, Server, free_port};
+use crate::server::{Server, free_port};
+use crate::stage::{Proxy, Stage};
 use crate::traffic::{Ask, CLIENT_KEY, UPSTREAM_KEY};
 
 /// `locum-bench run`
@@ -49,18 +49,18 @@ struct Plan {
 }
 
 const THOROUGH: Plan = Plan {
-    rounds: 9,
+    rounds: 30,
     warm_up: Duration::from_millis(700),
-    busy_turn: Duration::from_millis(1000),
-    calm_turn: Duration::from_millis(300),
+    busy_turn: Duration::from_millis(300),
+    calm_turn: Duration::from_millis(100),
     starts: 15,
 };
 
 const QUICK: Plan = Plan {
-    rounds: 2,
+    rounds: 6,
     warm_up: Duration::from_millis(200),
-    busy_turn: Duration::from_millis(500),
-    calm_turn: Duration::from_millis(150),
+    busy_turn: Duration::from_millis(200),
+    calm_turn: Duration::from_millis(60),
     starts: 5,
 };
 
@@ -74,10 +74,17 @@ pub fn command(options: &Options, runtime: &Runtime) -> Result<()> {
         "figures of an unoptimised build mean nothing: build with --release"
     );
     let plan = if options.quick { QUICK } else { THOROUGH };
-    let cases = choose_cases(&options.cases)?;
+    let mut cases = choose_cases(&options.cases)?;
+    if options.locum.is_none() {
+        // A floor knows no Gemini.
+        cases.iter_mut().for_each(|case| case.locum = case.floor);
+    }
     let report = measure(options, &plan, &cases, runtime)?;
     println!("{}", report.tables());
     if let Some(out) = &options.out {
+        if let Some(folder) = out.parent() {
+            fs::create_dir_all(folder)?;
+        }
         fs::write(out, report.page())
             .with_context(|| format!("{} cannot be written", out.display()))?;
     }
@@ -119,7 +126,8 @@ fn measure(options: &Options, plan: &Plan, cases: &[Case], runtime: &Runtime) ->
     floor.await_answer("/health/live")?;
     subject.await_answer("/health/live")?;
     thread::sleep(SETTLING);
-    let idle_bytes = [floor.resident_bytes()?, subject.resident_bytes()?];
+    let floor_idle_bytes = floor.resident_bytes()?;
+    let subject_idle_bytes = subject.resident_bytes()?;
 
     let arena = Arena {
         runtime,
@@ -128,24 +136,20 @@ fn measure(options: &Options, plan: &Plan, cases: &[Case], runtime: &Runtime) ->
         floor: &floor,
         subject: &subject,
     };
+    let start = Instant::now();
+    let before = arena.accounts()?;
     let mut rows = Vec::new();
     for case in cases {
         eprintln!("{} …", case.title);
         rows.push(arena.measure(*case)?);
     }
+    let foreign = arena.accounts()?.foreign_since(&before).as_secs_f64();
+    let foreign_share = foreign / start.elapsed().as_secs_f64();
 
-    let loaded_bytes = [floor.resident_bytes()?, subject.resident_bytes()?];
+    let floor_loaded_bytes = floor.resident_bytes()?;
+    let subject_loaded_bytes = subject.resident_bytes()?;
     drop(floor);
     drop(subject);
-    let mut footprints = Vec::new();
-    for (index, proxy) in [Proxy::Floor, Proxy::Subject].into_iter().enumerate() {
-        footprints.push(Footprint {
-            idle_bytes: idle_bytes[index],
-            loaded_bytes: loaded_bytes[index],
-            first_answer_ms: stage.first_answer_ms(proxy, plan.starts)?,
-        });
-    }
-    drop(upstream);
     Ok(Report {
         machine: measure::describe_machine()?,
         subject: if options.locum.is_some() {
@@ -154,133 +158,20 @@ fn measure(options: &Options, plan: &Plan, cases: &[Case], runtime: &Runtime) ->
             "Second floor"
         },
         rounds: plan.rounds,
+        foreign_share,
         quick: options.quick,
         rows,
-        floor: footprints[0],
-        locum: footprints[1],
+        floor: Footprint {
+            idle_bytes: floor_idle_bytes,
+            loaded_bytes: floor_loaded_bytes,
+            first_answer_ms: stage.first_answer_ms(Proxy::Floor, plan.starts)?,
+        },
+        locum: Footprint {
+            idle_bytes: subject_idle_bytes,
+            loaded_bytes: subject_loaded_bytes,
+            first_answer_ms: stage.first_answer_ms(Proxy::Subject, plan.starts)?,
+        },
     })
-}
-
-#[derive(Clone, Copy)]
-enum Proxy {
-    Floor,
-    Subject,
-}
-
-/// What it takes to start a server.
-struct Stage<'a> {
-    cores: Cores,
-    folder: &'a Path,
-    upstream_port: u16,
-    bench: OsString,
-    locum: Option<OsString>,
-}
-
-impl Stage<'_> {
-    fn start_upstream(&self) -> Result<Server> {
-        let port = self.upstream_port;
-        let mut server = self
-            .launch(
-                "upstream",
-                &self.bench,
-                vec!["upstream".to_owned(), format!("--port={port}")],
-                Vec::new(),
-                self.cores.load,
-                port,
-            )
-            .spawn()?;
-        server.await_answer("/health")?;
-        Ok(server)
-    }
-
-    fn start(&self, proxy: Proxy) -> Result<Server> {
-        let port = free_port()?;
-        match (proxy, &self.locum) {
-            (Proxy::Subject, Some(locum)) => self.launch(
-                "locum",
-                locum,
-                vec!["serve".to_owned()],
-                self.locum_environment(port),
-                self.cores.proxy,
-                port,
-            ),
-            (proxy, _) => self.launch(
-                match proxy {
-                    Proxy::Floor => "floor",
-                    Proxy::Subject => "second-floor",
-                },
-                &self.bench,
-                self.floor_arguments(port),
-                Vec::new(),
-                self.cores.proxy,
-                port,
-            ),
-        }
-        .spawn()
-    }
-
-    fn launch<'a>(
-        &'a self,
-        name: &'a str,
-        program: &'a OsString,
-        arguments: Vec<String>,
-        environment: Vec<(&'static str, String)>,
-        core: usize,
-        port: u16,
-    ) -> Launch<'a> {
-        Launch {
-            name,
-            program,
-            arguments,
-            environment,
-            folder: self.folder,
-            core,
-            caller_core: self.cores.load,
-            port,
-        }
-    }
-
-    fn floor_arguments(&self, port: u16) -> Vec<String> {
-        vec![
-            "floor".to_owned(),
-            format!("--port={port}"),
-            format!("--upstream=http://127.0.0.1:{}/v1", self.upstream_port),
-            format!("--key={CLIENT_KEY}"),
-            format!("--upstream-key={UPSTREAM_KEY}"),
-        ]
-    }
-
-    /// Locum as it is shipped; the rate limit counts every request but never strikes.
-    fn locum_environment(&self, port: u16) -> Vec<(&'static str, String)> {
-        let upstream = format!("http://127.0.0.1:{}", self.upstream_port);
-        vec![
-            ("TOKIO_WORKER_THREADS", "1".to_owned()),
-            ("NODE_ENV", "production".to_owned()),
-            ("LOG_LEVEL", "info".to_owned()),
-            ("HOST", "127.0.0.1".to_owned()),
-            ("PORT", port.to_string()),
-            ("API_KEY", CLIENT_KEY.to_owned()),
-            ("RATE_LIMIT_REQUESTS", "1000000000".to_owned()),
-            ("PROVIDER_OPENAI_ENABLED", "true".to_owned()),
-            ("OPENAI_API_KEY", UPSTREAM_KEY.to_owned()),
-            ("OPENAI_BASE_URL", format!("{upstream}/v1")),
-            ("PROVIDER_GEMINI_ENABLED", "true".to_owned()),
-            ("GEMINI_API_KEY", UPSTREAM_KEY.to_owned()),
-            ("GEMINI_BASE_URL", upstream),
-        ]
-    }
-
-    /// From the start of the process to its first answer, the median of several starts.
-    fn first_answer_ms(&self, proxy: Proxy, starts: usize) -> Result<f64> {
-        let mut times = Vec::with_capacity(starts);
-        for _ in 0..starts {
-            let start = Instant::now();
-            let mut server = self.start(proxy)?;
-            server.await_answer("/health")?;
-            times.push(start.elapsed().as_secs_f64() * 1e3);
-        }
-        Ok(median(times))
-    }
 }
 
 /// The servers, and how long each is under load.
@@ -292,7 +183,40 @@ struct Arena<'a> {
     subject: &'a Server,
 }
 
+/// Who has used how much CPU time.
+struct Accounts {
+    machine: Duration,
+    bench: [CpuReading; 4],
+}
+
+impl Accounts {
+    /// What the machine has spent on anything but the bench since the earlier reading.
+    fn foreign_since(&self, earlier: &Self) -> Duration {
+        let own: Duration = self
+            .bench
+            .iter()
+            .zip(&earlier.bench)
+            .map(|(now, before)| now.since(before))
+            .sum();
+        self.machine
+            .saturating_sub(earlier.machine)
+            .saturating_sub(own)
+    }
+}
+
 impl Arena<'_> {
+    fn accounts(&self) -> Result<Accounts> {
+        Ok(Accounts {
+            machine: measure::machine_busy()?,
+            bench: [
+                CpuReading::of(std::process::id())?,
+                self.upstream.cpu()?,
+                self.floor.cpu()?,
+                self.subject.cpu()?,
+            ],
+        })
+    }
+
     fn measure(&self, case: Case) -> Result<Row> {
         let warm_up = self.plan.warm_up;
         self.load(
@@ -301,23 +225,26 @@ impl Arena<'_> {
             case.floor,
             case.connections,
             warm_up,
-        )
-        .context("the floor, warming up")?;
+        )?;
         self.load(
             self.subject,
             CLIENT_KEY,
             case.locum,
             case.connections,
             warm_up,
-        )
-        .context("Locum, warming up")?;
+        )?;
 
         let mut floor_turns = Vec::new();
         let mut locum_turns = Vec::new();
         let mut direct = Vec::new();
         let mut floor_calm = Vec::new();
         let mut locum_calm = Vec::new();
-        for round in 0..self.plan.rounds {
+        let rounds = if case.is_paced() {
+            self.plan.rounds.div_ceil(3)
+        } else {
+            self.plan.rounds
+        };
+        for round in 0..rounds {
             let mut floor = || -> Result<()> {
                 floor_turns.push(self.busy_turn(self.floor, case.floor, case)?);
                 Ok(())
@@ -358,12 +285,11 @@ impl Arena<'_> {
             case.connections,
             self.plan.busy_turn,
         )?;
-        let cpu = &server.cpu()? - &before;
+        let cpu = server.cpu()?.since(&before);
         // Each connection's first request precedes the load's own count.
         let requests = (outcome.requests + case.connections) as f64;
         Ok(Turn {
-            cpu_us: cpu.ran.as_secs_f64() * 1e6 / requests,
-            waited: cpu.waited.as_secs_f64() / (cpu.ran + cpu.waited).as_secs_f64(),
+            cpu_us: cpu.as_secs_f64() * 1e6 / requests,
             requests_per_second: outcome.requests_per_second(),
         })
     }
@@ -391,5 +317,6 @@ impl Arena<'_> {
         };
         self.runtime
             .block_on(load::drive(target, connections, duration))
+            .with_context(|| server.last_words())
     }
 }

@@ -1,10 +1,10 @@
 //! A server under test as a child process: pinned to a core, polled until it answers, ended when dropped.
 
 use std::ffi::OsStr;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -20,6 +20,8 @@ const POLL_INTERVAL: Duration = Duration::from_micros(100);
 /// A running child process that listens on a port of 127.0.0.1.
 #[derive(Debug)]
 pub struct Server {
+    name: String,
+    log: PathBuf,
     child: Child,
     /// The port.
     pub port: u16,
@@ -49,7 +51,8 @@ pub struct Launch<'a> {
 impl Launch<'_> {
     /// Starts the process and returns at once.
     pub fn spawn(self) -> Result<Server> {
-        let log = File::create(self.folder.join(format!("{}.log", self.name)))?;
+        let log_path = self.folder.join(format!("{}.log", self.name));
+        let log = File::create(&log_path)?;
         let mut command = Command::new(self.program);
         command
             .args(self.arguments)
@@ -64,6 +67,8 @@ impl Launch<'_> {
         let child = command.spawn();
         measure::pin(self.caller_core)?;
         Ok(Server {
+            name: self.name.to_owned(),
+            log: log_path,
             child: child.with_context(|| format!("{} does not start", self.name))?,
             port: self.port,
         })
@@ -86,16 +91,30 @@ impl Server {
         measure::resident_bytes(self.pid())
     }
 
+    /// The server's name and the end of its log, for messages about what went wrong.
+    pub fn last_words(&self) -> String {
+        let log = fs::read(&self.log).unwrap_or_default();
+        let log = String::from_utf8_lossy(&log);
+        let lines: Vec<&str> = log.lines().collect();
+        let last = lines.get(lines.len().saturating_sub(5)..);
+        format!(
+            "the log of {} ends with:\n{}",
+            self.name,
+            last.unwrap_or_default().join("\n")
+        )
+    }
+
     /// Asks `GET path` until the answer is a 200.
     pub fn await_answer(&mut self, path: &str) -> Result<()> {
         let deadline = Instant::now() + START_TIMEOUT;
         while !answers(self.port, path) {
             if let Some(status) = self.child.try_wait()? {
-                bail!("a server ended before its first answer: {status}");
+                bail!("{status} before a first answer; {}", self.last_words());
             }
             ensure!(
                 Instant::now() < deadline,
-                "no 200 from GET {path} within {START_TIMEOUT:?}"
+                "no 200 from GET {path} within {START_TIMEOUT:?}; {}",
+                self.last_words()
             );
             thread::sleep(POLL_INTERVAL);
         }

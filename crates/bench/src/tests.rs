@@ -2,10 +2,15 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
+use http::Request;
+use http_body_util::{BodyExt, Full};
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
 use tokio::net::TcpListener;
 
 use crate::load::{Target, drive};
-use crate::traffic::{Ask, CLIENT_KEY, UPSTREAM_KEY};
+use crate::traffic::{Ask, CLIENT_KEY, STREAM_CHUNKS, UPSTREAM_KEY};
 use crate::{cases, floor, upstream};
 
 async fn start_upstream() -> u16 {
@@ -61,26 +66,52 @@ async fn the_floor_reads_the_usage_of_every_answer() {
     for case in cases::ALL {
         once(floor, CLIENT_KEY, case.floor).await.unwrap();
     }
-    let mut answer = String::new();
-    let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", floor))
-        .await
+    let request = Request::get(format!("http://127.0.0.1:{floor}/tokens"))
+        .body(Full::default())
         .unwrap();
-    tokio::io::AsyncWriteExt::write_all(
-        &mut stream,
-        b"GET /tokens HTTP/1.1\r\nhost: floor\r\nconnection: close\r\n\r\n",
-    )
-    .await
-    .unwrap();
-    tokio::io::AsyncReadExt::read_to_string(&mut stream, &mut answer)
-        .await
-        .unwrap();
+    let (status, answer) = send(request).await;
+    assert_eq!(status, 200);
     let connections = 2;
     let expected: u32 = cases::ALL
         .iter()
         .map(|case| if case.floor.stream { 133 } else { 75 })
         .sum();
-    assert!(
-        answer.ends_with(&format!("\r\n{}", connections * expected)),
-        "{answer}"
-    );
+    assert_eq!(answer, (connections * expected).to_string());
+}
+
+#[tokio::test]
+async fn the_upstream_speaks_gemini_too() {
+    let upstream = start_upstream().await;
+    let ask = async |method: &str, target: &str, key: &str| {
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("http://127.0.0.1:{upstream}/v1beta/models{target}"))
+            .header("x-goog-api-key", key)
+            .body(Full::from("{}"))
+            .unwrap();
+        send(request).await
+    };
+    let (status, answer) = ask("POST", "/gemini-flash-latest:generateContent", UPSTREAM_KEY).await;
+    assert_eq!(status, 200);
+    assert!(answer.contains(r#""finishReason": "STOP""#), "{answer}");
+
+    let stream = "/gemini-flash-latest:streamGenerateContent?alt=sse";
+    let (status, answer) = ask("POST", stream, UPSTREAM_KEY).await;
+    assert_eq!(status, 200);
+    assert_eq!(answer.matches("data: {").count(), STREAM_CHUNKS);
+
+    let (status, answer) = ask("GET", "", UPSTREAM_KEY).await;
+    assert_eq!(status, 200);
+    assert!(answer.contains("models/gemini-flash-latest"), "{answer}");
+
+    assert_eq!(ask("POST", stream, CLIENT_KEY).await.0, 401);
+    assert_eq!(ask("POST", "/nobody:sings", UPSTREAM_KEY).await.0, 404);
+}
+
+async fn send(request: Request<Full<Bytes>>) -> (u16, String) {
+    let client = Client::builder(TokioExecutor::new()).build_http();
+    let response = client.request(request).await.unwrap();
+    let status = response.status().as_u16();
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    (status, String::from_utf8(body.to_vec()).unwrap())
 }

@@ -1,13 +1,11 @@
-//! What goes over the wire: the requests that the load generator sends, the answers that the mock
-//! upstream gives, and the check that an answer is the expected one, whole.
+//! What the client's side sends and expects: requests, keys, models, the text of every answer, and the
+//! check that an answer is that text, whole.
 //!
-//! Requests carry the headers of the official Python SDK, answers those of the providers, because
-//! headers cost a proxy as much as a short body does.
+//! Requests carry the headers of the official Python SDK, because headers cost a proxy as much as a
+//! short body does.
 
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
-
-use crate::wire;
 
 /// The key that clients present to the proxies.
 pub const CLIENT_KEY: &str = "bench-client-key-5f0c2f6a9d7e41b8";
@@ -65,6 +63,11 @@ impl Ask {
         wire
     }
 
+    /// `gpt` or `gemini`: what the name of the model that answers must begin with.
+    fn family(self) -> &'static str {
+        self.model.split('-').next().unwrap_or_default()
+    }
+
     fn body(self) -> String {
         let stream = if self.stream {
             r#","stream":true,"stream_options":{"include_usage":true}"#
@@ -93,11 +96,11 @@ fn prompt(length: usize) -> String {
 }
 
 /// The text of every plain answer.
-const ANSWER_TEXT: &str = "Paris is the capital of France. It lies on the Seine, has about two million \
+pub const ANSWER_TEXT: &str = "Paris is the capital of France. It lies on the Seine, has about two million \
      inhabitants within its limits, and has been the seat of government for most of the country's history.";
 
 /// The text of chunk `index` of every stream.
-fn chunk_text(index: usize) -> &'static str {
+pub fn chunk_text(index: usize) -> &'static str {
     const WORDS: [&str; 10] = [
         " the", " river", " runs", " through", " the", " city", " and", " under", " old",
         " bridges",
@@ -105,209 +108,9 @@ fn chunk_text(index: usize) -> &'static str {
     WORDS.get(index % WORDS.len()).copied().unwrap_or_default()
 }
 
-/// The answers of the mock upstream, head and body, ready to be written.
-#[derive(Debug)]
-pub struct Answers {
-    /// `POST /v1/chat/completions`.
-    pub openai_plain: Vec<u8>,
-    /// The same with `stream`: first the head, then one element per HTTP chunk.
-    pub openai_stream: Vec<Vec<u8>>,
-    /// `POST /v1beta/models/{model}:generateContent`.
-    pub gemini_plain: Vec<u8>,
-    /// `POST /v1beta/models/{model}:streamGenerateContent?alt=sse`.
-    pub gemini_stream: Vec<Vec<u8>>,
-    /// `GET /v1/models`.
-    pub openai_models: Vec<u8>,
-    /// `GET /v1beta/models`.
-    pub gemini_models: Vec<u8>,
-}
-
-impl Answers {
-    /// Builds them all.
-    pub fn new() -> Self {
-        Self {
-            openai_plain: plain(OPENAI_HEADERS, &openai_body()),
-            openai_stream: stream(OPENAI_HEADERS, &openai_events()),
-            gemini_plain: plain(GEMINI_HEADERS, &gemini_body()),
-            gemini_stream: stream(GEMINI_HEADERS, &gemini_events()),
-            openai_models: plain(OPENAI_HEADERS, OPENAI_MODELS),
-            gemini_models: plain(GEMINI_HEADERS, GEMINI_MODELS),
-        }
-    }
-}
-
-const OPENAI_HEADERS: &str = "Date: Tue, 26 Aug 2025 08:00:00 GMT\r\n\
-     openai-organization: bench\r\n\
-     openai-processing-ms: 12\r\n\
-     openai-version: 2020-10-01\r\n\
-     x-ratelimit-limit-requests: 30000\r\n\
-     x-ratelimit-limit-tokens: 150000000\r\n\
-     x-ratelimit-remaining-requests: 29999\r\n\
-     x-ratelimit-remaining-tokens: 149999967\r\n\
-     x-ratelimit-reset-requests: 2ms\r\n\
-     x-ratelimit-reset-tokens: 0s\r\n\
-     x-request-id: req_5b1e7a3c9f2d4e608a7b6c5d4e3f2a1b\r\n";
-
-const GEMINI_HEADERS: &str = "Date: Tue, 26 Aug 2025 08:00:00 GMT\r\n\
-     Vary: Origin\r\n\
-     Vary: X-Origin\r\n\
-     Vary: Referer\r\n\
-     Server: scaffolding on HTTPServer2\r\n\
-     X-XSS-Protection: 0\r\n\
-     X-Frame-Options: SAMEORIGIN\r\n\
-     X-Content-Type-Options: nosniff\r\n\
-     Server-Timing: gfet4t7; dur=12\r\n";
-
-const OPENAI_MODELS: &str = r#"{"object":"list","data":[{"id":"gpt-4.1-mini","object":"model","created":1744318173,"owned_by":"system"},{"id":"gpt-4.1-mini-paced","object":"model","created":1744318173,"owned_by":"system"}]}"#;
-
-const GEMINI_MODELS: &str = r#"{"models":[{"name":"models/gemini-flash-latest","version":"latest","displayName":"Gemini Flash Latest","inputTokenLimit":1048576,"outputTokenLimit":65536,"supportedGenerationMethods":["generateContent","countTokens"]}]}"#;
-
-fn plain(headers: &str, body: &str) -> Vec<u8> {
-    format!(
-        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n{headers}Content-Length: {}\r\n\r\n{body}",
-        body.len()
-    )
-    .into_bytes()
-}
-
-fn stream(headers: &str, events: &[String]) -> Vec<Vec<u8>> {
-    let head = format!(
-        "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n{headers}Transfer-Encoding: chunked\r\n\r\n"
-    );
-    let mut writes = vec![head.into_bytes()];
-    writes.extend(events.iter().map(|event| wire::chunk(event)));
-    writes.push(wire::chunk(""));
-    writes
-}
-
-fn openai_body() -> String {
-    format!(
-        r#"{{
-  "id": "chatcmpl-C8dyaMzXk3vQGm2cBqzp7Jw1rT9uE",
-  "object": "chat.completion",
-  "created": 1756195200,
-  "model": "gpt-4.1-mini-2025-04-14",
-  "choices": [
-    {{
-      "index": 0,
-      "message": {{
-        "role": "assistant",
-        "content": "{ANSWER_TEXT}",
-        "refusal": null,
-        "annotations": []
-      }},
-      "logprobs": null,
-      "finish_reason": "stop"
-    }}
-  ],
-  "usage": {{
-    "prompt_tokens": 33,
-    "completion_tokens": 42,
-    "total_tokens": 75,
-    "prompt_tokens_details": {{
-      "cached_tokens": 0,
-      "audio_tokens": 0
-    }},
-    "completion_tokens_details": {{
-      "reasoning_tokens": 0,
-      "audio_tokens": 0,
-      "accepted_prediction_tokens": 0,
-      "rejected_prediction_tokens": 0
-    }}
-  }},
-  "service_tier": "default",
-  "system_fingerprint": "fp_6f2eabb9a5"
-}}
-"#
-    )
-}
-
-/// [`STREAM_CHUNKS`] chunks of text, and around them the opening, the finish, the usage and `[DONE]`.
-fn openai_events() -> Vec<String> {
-    let chunk = |choices: &str, usage: &str| {
-        format!(
-            r#"data: {{"id":"chatcmpl-C8dyaMzXk3vQGm2cBqzp7Jw1rT9uE","object":"chat.completion.chunk","created":1756195200,"model":"gpt-4.1-mini-2025-04-14","service_tier":"default","system_fingerprint":"fp_6f2eabb9a5","choices":[{choices}],"usage":{usage}}}{}"#,
-            "\n\n"
-        )
-    };
-    let delta = |delta: &str, finish_reason: &str| {
-        chunk(
-            &format!(
-                r#"{{"index":0,"delta":{{{delta}}},"logprobs":null,"finish_reason":{finish_reason}}}"#
-            ),
-            "null",
-        )
-    };
-    let mut events = vec![delta(
-        r#""role":"assistant","content":"","refusal":null"#,
-        "null",
-    )];
-    events.extend((0..STREAM_CHUNKS).map(|index| {
-        let text = chunk_text(index);
-        delta(&format!(r#""content":"{text}""#), "null")
-    }));
-    events.push(delta("", r#""stop""#));
-    events.push(chunk(
-        "",
-        r#"{"prompt_tokens":33,"completion_tokens":100,"total_tokens":133,"prompt_tokens_details":{"cached_tokens":0,"audio_tokens":0},"completion_tokens_details":{"reasoning_tokens":0,"audio_tokens":0,"accepted_prediction_tokens":0,"rejected_prediction_tokens":0}}"#,
-    ));
-    events.push("data: [DONE]\n\n".to_owned());
-    events
-}
-
-fn gemini_body() -> String {
-    format!(
-        r#"{{
-  "candidates": [
-    {{
-      "content": {{
-        "parts": [
-          {{
-            "text": "{ANSWER_TEXT}"
-          }}
-        ],
-        "role": "model"
-      }},
-      "finishReason": "STOP",
-      "index": 0
-    }}
-  ],
-  "usageMetadata": {{
-    "promptTokenCount": 33,
-    "candidatesTokenCount": 42,
-    "totalTokenCount": 75,
-    "promptTokensDetails": [
-      {{
-        "modality": "TEXT",
-        "tokenCount": 33
-      }}
-    ]
-  }},
-  "modelVersion": "gemini-flash-latest",
-  "responseId": "QmVuY2hSZXNwb25zZUlk"
-}}
-"#
-    )
-}
-
-/// [`STREAM_CHUNKS`] chunks, each with the usage so far, the last with the finish reason.
-fn gemini_events() -> Vec<String> {
-    (0..STREAM_CHUNKS)
-        .map(|index| {
-            let text = chunk_text(index);
-            let tokens = index + 1;
-            let total = tokens + 33;
-            let finish = if tokens == STREAM_CHUNKS { r#","finishReason":"STOP""# } else { "" };
-            format!(
-                r#"data: {{"candidates":[{{"content":{{"parts":[{{"text":"{text}"}}],"role":"model"}}{finish},"index":0}}],"usageMetadata":{{"promptTokenCount":33,"candidatesTokenCount":{tokens},"totalTokenCount":{total},"promptTokensDetails":[{{"modality":"TEXT","tokenCount":33}}]}},"modelVersion":"gemini-flash-latest","responseId":"QmVuY2hSZXNwb25zZUlk"}}{}"#,
-                "\r\n\r\n"
-            )
-        })
-        .collect()
-}
-
 #[derive(Deserialize)]
 struct Completion {
+    model: String,
     choices: Vec<Choice>,
     usage: Option<Usage>,
 }
@@ -338,6 +141,12 @@ pub fn check_answer(ask: Ask, body: &[u8]) -> Result<()> {
     let mut absorb = |json: &str| -> Result<()> {
         let completion: Completion =
             serde_json::from_str(json).with_context(|| format!("not a completion: {json}"))?;
+        ensure!(
+            completion.model.starts_with(ask.family()),
+            "{} was asked and {} answered",
+            ask.model,
+            completion.model
+        );
         for choice in completion.choices {
             text.push_str(&choice.message.content.unwrap_or_default());
             finish_reason = choice.finish_reason.or(finish_reason.take());
@@ -381,6 +190,7 @@ pub fn check_answer(ask: Ask, body: &[u8]) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::answers;
 
     #[test]
     fn prompts_are_valid_json_of_the_wanted_length() {
@@ -402,21 +212,12 @@ mod tests {
             prompt_bytes: 80,
             stream: true,
         };
-        let events = openai_events();
+        let events = answers::openai_events();
         check_answer(ask, events.concat().as_bytes()).unwrap();
         for left_out in 1..events.len() {
             let mut events = events.clone();
             events.remove(left_out);
             assert!(check_answer(ask, events.concat().as_bytes()).is_err());
-        }
-    }
-
-    #[test]
-    fn gemini_answers_are_json() {
-        serde_json::from_str::<serde_json::Value>(&gemini_body()).unwrap();
-        for event in gemini_events() {
-            let json = event.strip_prefix("data: ").unwrap();
-            serde_json::from_str::<serde_json::Value>(json).unwrap();
         }
     }
 }

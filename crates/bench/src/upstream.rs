@@ -13,7 +13,8 @@ use memchr::memmem;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::traffic::{Answers, OPENAI_PACED_MODEL, UPSTREAM_KEY};
+use crate::answers::Answers;
+use crate::traffic::{OPENAI_PACED_MODEL, UPSTREAM_KEY};
 use crate::wire;
 
 /// `locum-bench upstream`

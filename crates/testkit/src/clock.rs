@@ -72,7 +72,11 @@ impl VirtualClock {
         }
     }
 
-    fn drive<F: Future>(&self, mut future: Pin<&mut F>, until: Duration) -> Result<F::Output, Stopped> {
+    fn drive<F: Future>(
+        &self,
+        mut future: Pin<&mut F>,
+        until: Duration,
+    ) -> Result<F::Output, Stopped> {
         let bell = Arc::new(Bell::default());
         let waker = Waker::from(Arc::clone(&bell));
         loop {
@@ -84,15 +88,17 @@ impl VirtualClock {
             }
             match self.first_sleeper() {
                 None => return Err(Stopped::Stuck),
-                Some(moment) if moment > until => return Err(Stopped::Asleep),
+                Some(moment) if moment > until || moment == Duration::MAX => {
+                    return Err(Stopped::Asleep);
+                }
                 Some(moment) => self.jump_to(moment),
             }
         }
     }
 
     fn first_sleeper(&self) -> Option<Duration> {
-        let ((moment, _), _) = self.state().sleepers.first_key_value()?;
-        (*moment < Duration::MAX).then_some(*moment)
+        let state = self.state();
+        state.sleepers.keys().next().map(|(moment, _)| *moment)
     }
 
     /// Sets the time and wakes who waited for it.

@@ -20,7 +20,10 @@ impl SeededEntropy {
 
     fn next(&self) -> u64 {
         const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
-        mix(self.state.fetch_add(STEP, Ordering::Relaxed).wrapping_add(STEP))
+        mix(self
+            .state
+            .fetch_add(STEP, Ordering::Relaxed)
+            .wrapping_add(STEP))
     }
 }
 

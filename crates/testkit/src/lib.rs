@@ -16,12 +16,14 @@
 //! Where nothing is scripted, the upstream answers well, but is as strict as the real ones: what they refuse, it refuses,
 //! in their words.
 //!
-//! Read in this order: [`dialect`] and [`reply`] (the words), [`fault`] (what can be scripted), [`script`] (the upstream),
+//! Read in this order: [`dialect`] and [`reply`] (the words), [`fault`] and [`behaviour`] (what can be scripted), [`script`] (the upstream),
 //! `openai` and `gemini` (their good answers and their strictness), [`clock`], [`entropy`] and [`memory`] (the engine's
 //! ports), [`server`] (the same upstream on a socket).
 
+pub mod behaviour;
 pub mod clock;
 pub mod dialect;
+mod echo;
 pub mod entropy;
 pub mod fault;
 mod gemini;
@@ -30,16 +32,18 @@ mod openai;
 pub mod reply;
 mod sample;
 pub mod script;
+pub mod server;
 mod vector;
 
 use std::sync::Arc;
 
 use locum_engine::ports::World;
 
+pub use behaviour::Behaviour;
 pub use clock::VirtualClock;
 pub use dialect::Dialect;
 pub use entropy::SeededEntropy;
-pub use fault::{Behaviour, Fault};
+pub use fault::Fault;
 pub use memory::MemoryTransport;
 pub use script::{Ending, Scripted, Seen};
 

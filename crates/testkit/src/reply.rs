@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde_json::Value;
 
 /// What comes of one request.
@@ -33,8 +33,8 @@ pub enum Answer {
 pub struct Reply {
     /// The status.
     pub status: StatusCode,
-    /// The headers.
-    pub headers: HeaderMap,
+    /// The headers, none twice.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
     /// What is sent, in order. After the last frame the response ends as it should.
     pub frames: Vec<Frame>,
 }
@@ -69,10 +69,7 @@ impl Reply {
     pub fn whole(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Self {
         Self {
             status,
-            headers: HeaderMap::from_iter([(
-                header::CONTENT_TYPE,
-                HeaderValue::from_static(content_type),
-            )]),
+            headers: vec![(header::CONTENT_TYPE, HeaderValue::from_static(content_type))],
             frames: vec![Frame::Bytes(body.into())],
         }
     }
@@ -81,10 +78,10 @@ impl Reply {
     pub fn events(events: impl IntoIterator<Item = Bytes>) -> Self {
         Self {
             status: StatusCode::OK,
-            headers: HeaderMap::from_iter([(
+            headers: vec![(
                 header::CONTENT_TYPE,
                 HeaderValue::from_static("text/event-stream"),
-            )]),
+            )],
             frames: events.into_iter().map(Frame::Bytes).collect(),
         }
     }
@@ -92,15 +89,16 @@ impl Reply {
     /// The reply with one more header.
     #[must_use]
     pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.headers.insert(name, value);
+        self.headers.retain(|(existing, _)| *existing != name);
+        self.headers.push((name, value));
         self
     }
 
     /// Whether it is a stream of server-sent events.
     pub fn is_stream(&self) -> bool {
-        self.headers
-            .get(header::CONTENT_TYPE)
-            .is_some_and(|value| value.as_bytes().starts_with(b"text/event-stream"))
+        self.headers.iter().any(|(name, value)| {
+            name == header::CONTENT_TYPE && value.as_bytes().starts_with(b"text/event-stream")
+        })
     }
 
     /// All bytes that are sent before something goes wrong.

@@ -13,7 +13,9 @@ use locum_domain::{
 use serde_json::Value;
 
 use super::{
-    contents, generation::Generation, names, schema,
+    contents,
+    generation::Generation,
+    names, schema,
     wire::{
         FunctionCalling, FunctionDeclaration, GenerateContent, GenerationConfig, Tool, ToolConfig,
     },
@@ -131,12 +133,6 @@ fn declaration(tool: &FunctionTool) -> Result<FunctionDeclaration<'_>, Failure> 
 
 fn tool_config(request: &ChatRequest, generation: Generation) -> ToolConfig<'_> {
     let is_strict = request.tools.iter().any(|tool| tool.strict);
-    let outbound = |names: &'_ [String]| -> Vec<Cow<'_, str>> {
-        names
-            .iter()
-            .map(|name| Cow::Owned(names::outbound(name).into_owned()))
-            .collect()
-    };
     let (mode, allowed_function_names) = match &request.tool_choice {
         ToolChoice::Auto if is_strict && generation.has_validated_calls() => ("VALIDATED", None),
         ToolChoice::Auto => ("AUTO", None),
@@ -146,9 +142,9 @@ fn tool_config(request: &ChatRequest, generation: Generation) -> ToolConfig<'_> 
         ToolChoice::Allowed {
             names,
             required: true,
-        } => ("ANY", Some(outbound(names))),
+        } => ("ANY", Some(outbound_all(names))),
         ToolChoice::Allowed { names, .. } if generation.has_validated_calls() => {
-            ("VALIDATED", Some(outbound(names)))
+            ("VALIDATED", Some(outbound_all(names)))
         }
         ToolChoice::Allowed { .. } => ("AUTO", None),
     };
@@ -158,6 +154,10 @@ fn tool_config(request: &ChatRequest, generation: Generation) -> ToolConfig<'_> 
             allowed_function_names,
         },
     }
+}
+
+fn outbound_all(names: &[String]) -> Vec<Cow<'_, str>> {
+    names.iter().map(|name| names::outbound(name)).collect()
 }
 
 fn generation_config(
@@ -211,13 +211,20 @@ fn response_format(
         ResponseFormat::JsonSchema {
             schema: Some(schema),
             name,
+            description,
             ..
         } => {
-            let schema = schema::response(schema).map_err(|error| {
+            let mut schema = schema::response(schema).map_err(|error| {
                 refused(format!(
                     "The response format '{name}' cannot be used: {error}."
                 ))
             })?;
+            if let (Some(description), Value::Object(map)) = (description, &*schema)
+                && !map.contains_key("description")
+                && let Value::Object(map) = schema.to_mut()
+            {
+                map.insert("description".to_owned(), description.as_str().into());
+            }
             Ok((JSON, Some(schema)))
         }
     }

@@ -4,6 +4,8 @@
 //! once, refuses whatever no JSON reader would take, and hands out the few strings that are asked for as they stand there,
 //! escapes and all.
 
+use std::ops::Range;
+
 /// Deeper nesting than this is refused, as `serde_json` does.
 const MAX_DEPTH: u32 = 128;
 
@@ -107,6 +109,12 @@ impl<'a> Cursor<'a> {
                 _ => return self.malformed(),
             }
         }
+    }
+
+    /// A string: where its inside is.
+    pub fn string_place(&mut self) -> Result<Range<usize>, Malformed> {
+        let length = self.string()?.len();
+        Ok(self.at - 1 - length..self.at - 1)
     }
 
     /// An object: `field` is called with each key and must pass over its value.
@@ -244,7 +252,7 @@ impl<'a> Cursor<'a> {
 
 /// How many bytes at the start of `bytes` neither end a string, nor begin an escape, nor are control characters.
 #[inline]
-fn plain_length(bytes: &[u8]) -> usize {
+pub(super) fn plain_length(bytes: &[u8]) -> usize {
     const ONES: u64 = u64::from_ne_bytes([1; 8]);
     const HIGH: u64 = ONES << 7;
     // Eight bytes at a time; the lowest high bit that is set marks the first byte of interest, those above it may lie.
@@ -293,12 +301,55 @@ mod tests {
     #[test]
     fn judges_as_serde_does() {
         for text in [
-            "", " ", "{", "{}", "{ }", "[]", "[1,]", "[1 2]", "{\"a\"}", "{\"a\":}", "{\"a\":1,}", "{,}", "nul", "null",
-            "nullx", "tru", "true ", "01", "-", "-0", "1.", "1.5e", "1.5e+3", ".5", "1E9", "\"", "\"a", "\"\\", "\"\\u12\"",
-            "\"\\u12gh\"", "\"\\ud800\"", "\"\\x\"", "\"tab\there\"", "\"\u{7f}é\"", "{\"a\":[{\"b\":null}]} ", "{} {}",
-            "\"0123456\\\"89abcdef\"", "\"01234567\n\"", "[[[]]", "{\"a\":1 \"b\":2}", "{a:1}", "'a'", "\u{feff}{}",
+            "",
+            " ",
+            "{",
+            "{}",
+            "{ }",
+            "[]",
+            "[1,]",
+            "[1 2]",
+            "{\"a\"}",
+            "{\"a\":}",
+            "{\"a\":1,}",
+            "{,}",
+            "nul",
+            "null",
+            "nullx",
+            "tru",
+            "true ",
+            "01",
+            "-",
+            "-0",
+            "1.",
+            "1.5e",
+            "1.5e+3",
+            ".5",
+            "1E9",
+            "\"",
+            "\"a",
+            "\"\\",
+            "\"\\u12\"",
+            "\"\\u12gh\"",
+            "\"\\ud800\"",
+            "\"\\x\"",
+            "\"tab\there\"",
+            "\"\u{7f}é\"",
+            "{\"a\":[{\"b\":null}]} ",
+            "{} {}",
+            "\"0123456\\\"89abcdef\"",
+            "\"01234567\n\"",
+            "[[[]]",
+            "{\"a\":1 \"b\":2}",
+            "{a:1}",
+            "'a'",
+            "\u{feff}{}",
         ] {
-            assert_eq!(sound(text.as_bytes()), sound_to_serde(text.as_bytes()), "{text}");
+            assert_eq!(
+                sound(text.as_bytes()),
+                sound_to_serde(text.as_bytes()),
+                "{text}"
+            );
         }
         assert!(!sound(b"\"\xff\""));
     }

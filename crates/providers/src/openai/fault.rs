@@ -24,12 +24,7 @@ struct Said {
 }
 
 /// Reads a response whose status is no success. `key` is the operator's key, which must not be in what comes out.
-pub(super) fn failure(
-    status: StatusCode,
-    headers: &HeaderMap,
-    body: &[u8],
-    key: &str,
-) -> Failure {
+pub(super) fn failure(status: StatusCode, headers: &HeaderMap, body: &[u8], key: &str) -> Failure {
     let said = serde_json::from_slice(body)
         .ok()
         .and_then(|body| Said::of_body(&body, key));
@@ -256,9 +251,7 @@ fn callers(class: FailureClass, status: u16, said: Said) -> Failure {
             } else {
                 400
             },
-            kind: said
-                .kind
-                .map_or(Cow::Borrowed(INVALID_REQUEST), Cow::Owned),
+            kind: said.kind.map_or(Cow::Borrowed(INVALID_REQUEST), Cow::Owned),
             code: said.code.map(Cow::Owned),
             param: said.param,
             message: said
@@ -289,7 +282,8 @@ fn sanitized(text: &str, key: &str) -> String {
 
 /// `retry-after-ms`, else `retry-after` in seconds, whole or not. Dates are passed over: there is no clock here.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let number = |name: &str| -> Option<f64> { headers.get(name)?.to_str().ok()?.trim().parse().ok() };
+    let number =
+        |name: &str| -> Option<f64> { headers.get(name)?.to_str().ok()?.trim().parse().ok() };
     let seconds = number("retry-after-ms")
         .map(|ms| ms / 1000.0)
         .or_else(|| number("retry-after"))?;

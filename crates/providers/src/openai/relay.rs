@@ -14,6 +14,7 @@ use locum_domain::{
 use super::{
     fault,
     skim::{self, Chunk},
+    template::Template,
     usage::WireUsage,
 };
 use crate::{
@@ -60,6 +61,8 @@ enum Data {
 /// What the stream has said so far.
 #[derive(Default)]
 struct Answer {
+    /// The last chunk that was read and brought nothing but text.
+    template: Template,
     model: Option<String>,
     usage: Option<Usage>,
     started: bool,
@@ -251,6 +254,9 @@ impl OpenEvent {
 impl Answer {
     /// Takes the data of one event.
     fn take(&mut self, data: &[u8], key: &str) -> Result<(), Failure> {
+        if self.template.fits(data) {
+            return Ok(());
+        }
         if data.starts_with(DONE) && data.trim_ascii_end() == DONE {
             self.check_complete()?;
             self.done = true;
@@ -280,6 +286,9 @@ impl Answer {
         }
         if let Some(usage) = chunk.usage.and_then(WireUsage::read) {
             self.usage = Some(usage);
+        }
+        if chunk.usage.is_none() && chunk.content {
+            self.template.set(data, chunk.texts);
         }
         Ok(())
     }

@@ -1,5 +1,7 @@
 //! What must be known of an answer that is handed on as it came: read in one pass, nothing built.
 
+use std::ops::Range;
+
 use super::cursor::{Cursor, Malformed};
 
 /// The most answers that one request can ask for.
@@ -24,6 +26,8 @@ pub(super) struct Chunk<'a> {
     pub usage: Option<&'a [u8]>,
     /// Whatever stands as `error`.
     pub error: Option<&'a [u8]>,
+    /// Where the insides of strings are whose content is not looked at, in order.
+    pub texts: Vec<Range<usize>>,
 }
 
 impl<'a> Chunk<'a> {
@@ -42,10 +46,22 @@ impl<'a> Chunk<'a> {
             b"model" => string_or_null(cursor, &mut chunk.model),
             b"usage" => not_null(cursor, &mut chunk.usage),
             b"error" => not_null(cursor, &mut chunk.error),
+            b"obfuscation" => chunk.text(cursor).map(drop),
             _ => cursor.skip(),
         })?;
         cursor.end()?;
         Ok(chunk)
+    }
+
+    /// Passes over a text and remembers where it was. Whether there is any.
+    fn text(&mut self, cursor: &mut Cursor<'a>) -> Result<bool, Malformed> {
+        if cursor.peek() != Some(b'"') {
+            return holds_something(cursor);
+        }
+        let place = cursor.string_place()?;
+        let any = !place.is_empty();
+        self.texts.push(place);
+        Ok(any)
     }
 
     fn choice(&mut self, cursor: &mut Cursor<'a>) -> Result<(), Malformed> {
@@ -61,8 +77,11 @@ impl<'a> Chunk<'a> {
                     return Ok(());
                 }
                 cursor.object(|cursor, key| match key {
-                    b"content" | b"refusal" | b"reasoning_content" | b"reasoning"
-                    | b"tool_calls" | b"function_call" | b"audio" => {
+                    b"content" | b"refusal" | b"reasoning_content" | b"reasoning" => {
+                        self.content |= self.text(cursor)?;
+                        Ok(())
+                    }
+                    b"tool_calls" | b"function_call" | b"audio" => {
                         self.content |= holds_something(cursor)?;
                         Ok(())
                     }
@@ -169,10 +188,7 @@ fn holds_something(cursor: &mut Cursor<'_>) -> Result<bool, Malformed> {
     }
 }
 
-fn string_or_null<'a>(
-    cursor: &mut Cursor<'a>,
-    to: &mut Option<&'a [u8]>,
-) -> Result<(), Malformed> {
+fn string_or_null<'a>(cursor: &mut Cursor<'a>, to: &mut Option<&'a [u8]>) -> Result<(), Malformed> {
     let raw = cursor.raw()?;
     if raw.starts_with(b"\"") {
         *to = Some(raw);

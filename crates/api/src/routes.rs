@@ -1,0 +1,63 @@
+//! The handlers, one file per noun. Each reads, asks the engine, and writes; none decides.
+
+pub(crate) mod chat_completions;
+pub(crate) mod completions;
+pub(crate) mod embeddings;
+pub(crate) mod health;
+pub(crate) mod index;
+pub(crate) mod metrics;
+pub(crate) mod models;
+pub(crate) mod unknown;
+
+use std::convert::Infallible;
+
+use axum::{body::Body, response::Response};
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt};
+use http::{HeaderName, HeaderValue, header};
+use locum_domain::{error::ApiError, id::Ids};
+
+use crate::{App, error, wire::AnswerHead};
+
+/// A JSON answer.
+fn json(body: impl Into<Bytes>) -> Response {
+    let mut response = Response::new(Body::from(body.into()));
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
+    response
+}
+
+/// An answer of server-sent events, which nothing on the way may hold back.
+fn event_stream(events: impl Stream<Item = Bytes> + Send + 'static) -> Response {
+    let mut response = Response::new(Body::from_stream(events.map(Ok::<_, Infallible>)));
+    let headers = response.headers_mut();
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("text/event-stream; charset=utf-8"),
+    );
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    headers.insert(
+        HeaderName::from_static("x-accel-buffering"),
+        HeaderValue::from_static("no"),
+    );
+    response
+}
+
+/// What stands at the top of a fresh answer of `model`.
+fn answer_head(app: &App, prefix: &str, model: String) -> AnswerHead {
+    let unix = app.world.clock.unix();
+    let unix_ms = u64::try_from(unix.as_millis()).unwrap_or_default();
+    let id = Ids::new(unix_ms, app.world.entropy.bits()).next(prefix);
+    AnswerHead::new(id, unix.as_secs(), model)
+}
+
+/// `items` with errors that are fit for clients.
+fn for_clients<T>(
+    app: &App,
+    items: impl Stream<Item = Result<T, ApiError>> + Send + 'static,
+) -> impl Stream<Item = Result<T, ApiError>> + Send + 'static {
+    let environment = app.settings.node_env;
+    items.map(move |item| item.map_err(|error| error::for_clients(error, environment)))
+}

@@ -1,0 +1,120 @@
+//! One client's connection, from its first byte to its last.
+
+use std::{
+    convert::Infallible,
+    future::Future,
+    net::SocketAddr,
+    pin::Pin,
+    sync::{Arc, atomic::AtomicUsize},
+    time::Duration,
+};
+
+use axum::body::Body;
+use http::{Request, Response};
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use locum_api::ClientAddr;
+use tokio::{net::TcpStream, sync::watch, time::sleep};
+use tower::{Service, ServiceExt};
+
+use super::{
+    Limits,
+    guard::Guard,
+    progress::{Answering, Incoming, Outgoing, Progress},
+};
+
+/// What a read may take at once, and how much of an answer may wait for a client to take it.
+const BUFFER_BYTES: usize = 64 << 10;
+/// Once the server stops: how long a client that is not being answered keeps its connection.
+const PARTING: Duration = Duration::from_millis(500);
+
+/// Serves one client until it leaves, misbehaves, or the server stops and its answer is sent.
+pub(super) async fn serve<S>(
+    socket: TcpStream,
+    peer: SocketAddr,
+    service: S,
+    limits: Limits,
+    everywhere: Arc<AtomicUsize>,
+    mut stopped: watch::Receiver<bool>,
+) where
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>
+        + Clone
+        + Send
+        + 'static,
+    S::Future: Send,
+{
+    // Without it, the end of a short stream could wait for the acknowledgement of its beginning.
+    let _ = socket.set_nodelay(true);
+    let progress = Arc::new(Progress::default());
+    let guard = Guard::new(socket, Arc::clone(&progress), limits.request_timeout);
+    let answerer = Answerer {
+        service,
+        peer,
+        progress: Arc::clone(&progress),
+        everywhere,
+    };
+    let mut connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        // The guard's own clock is cheaper and answers.
+        .header_read_timeout(None)
+        .max_header_size(limits.max_header_bytes)
+        .max_buf_size(limits.max_header_bytes.max(BUFFER_BYTES))
+        .pipeline_flush(true)
+        .serve_connection(TokioIo::new(guard), answerer);
+
+    let is_over = tokio::select! {
+        _ = &mut connection => true,
+        _ = stopped.wait_for(|stopped| *stopped) => false,
+    };
+    if !is_over {
+        Pin::new(&mut connection).graceful_shutdown();
+        loop {
+            tokio::select! {
+                _ = &mut connection => break,
+                () = sleep(PARTING) => {
+                    if !progress.is_answering() && !progress.is_stalled() {
+                        break;
+                    }
+                }
+            }
+        }
+    }
+    connection.into_parts().io.into_inner().close().await;
+}
+
+/// Hands requests to the service.
+struct Answerer<S> {
+    service: S,
+    peer: SocketAddr,
+    progress: Arc<Progress>,
+    everywhere: Arc<AtomicUsize>,
+}
+
+impl<S> hyper::service::Service<Request<hyper::body::Incoming>> for Answerer<S>
+where
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>
+        + Clone
+        + Send
+        + 'static,
+    S::Future: Send,
+{
+    type Response = Response<Outgoing<Body>>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn call(&self, request: Request<hyper::body::Incoming>) -> Self::Future {
+        let answering = Answering::begin(&self.progress, &self.everywhere);
+        let mut request = request.map(|body| {
+            Body::new(Incoming {
+                body,
+                progress: Arc::clone(&self.progress),
+            })
+        });
+        request.extensions_mut().insert(ClientAddr(self.peer));
+        let answer = self.service.clone().oneshot(request);
+        Box::pin(async move {
+            let response = answer.await?;
+            Ok(response.map(|body| Outgoing { body, answering }))
+        })
+    }
+}

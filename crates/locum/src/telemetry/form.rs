@@ -1,0 +1,153 @@
+//! How a line looks: JSON for machines, or text for people.
+
+use std::{
+    fmt::{self, Debug, Write as _},
+    io::IsTerminal,
+    time::SystemTime,
+};
+
+use tracing::{
+    Level, Metadata,
+    field::{Field, Visit},
+};
+
+use super::{
+    escape::{JsonText, PlainText},
+    time::Rfc3339,
+};
+
+/// How lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// One object a line.
+    Json,
+    /// Words, with colours where there is a terminal.
+    Plain { coloured: bool },
+}
+
+impl Form {
+    /// For people, at `output`.
+    pub fn plain(output: &impl IsTerminal) -> Self {
+        Self::Plain {
+            coloured: output.is_terminal(),
+        }
+    }
+
+    /// What stands before an event's fields.
+    pub fn begin(self, line: &mut Vec<u8>, metadata: &Metadata<'_>) {
+        let time = Rfc3339(SystemTime::now());
+        let level = metadata.level();
+        let target = metadata.target();
+        match self {
+            Self::Json => put(
+                line,
+                format_args!(r#"{{"time":"{time}","level":"{level}","target":"{target}""#),
+            ),
+            Self::Plain { coloured: false } => put(line, format_args!("{time} {level:>5}")),
+            Self::Plain { coloured: true } => {
+                let colour = match *level {
+                    Level::ERROR => 31,
+                    Level::WARN => 33,
+                    Level::INFO => 32,
+                    _ => 34,
+                };
+                put(
+                    line,
+                    format_args!("\x1b[2m{time}\x1b[0m \x1b[{colour}m{level:>5}\x1b[0m"),
+                );
+            }
+        }
+    }
+
+    /// Writes fields to `line`.
+    pub fn fields(self, line: &mut Vec<u8>) -> Fields<'_> {
+        Fields { form: self, line }
+    }
+
+    /// What stands behind all fields.
+    pub fn end(self, line: &mut Vec<u8>) {
+        line.extend_from_slice(match self {
+            Self::Json => b"}\n",
+            Self::Plain { .. } => b"\n",
+        });
+    }
+}
+
+/// Writes fields, one by one.
+pub(super) struct Fields<'a> {
+    form: Form,
+    line: &'a mut Vec<u8>,
+}
+
+impl Fields<'_> {
+    fn name(&mut self, field: &Field) {
+        let name = field.name();
+        match self.form {
+            Form::Json => put(self.line, format_args!(r#","{name}":"#)),
+            Form::Plain { .. } if name == "message" => put(self.line, format_args!(" ")),
+            Form::Plain { coloured: false } => put(self.line, format_args!(" {name}=")),
+            Form::Plain { coloured: true } => {
+                put(self.line, format_args!(" \x1b[2m{name}=\x1b[0m"));
+            }
+        }
+    }
+
+    /// A value that reads the same in both forms.
+    fn bare(&mut self, field: &Field, value: fmt::Arguments<'_>) {
+        self.name(field);
+        put(self.line, value);
+    }
+
+    fn text(&mut self, field: &Field, value: fmt::Arguments<'_>) {
+        self.name(field);
+        match self.form {
+            Form::Json => {
+                self.line.push(b'"');
+                // Writing to memory does not fail; a value that cannot be written is cut short.
+                let _ = JsonText(self.line).write_fmt(value);
+                self.line.push(b'"');
+            }
+            Form::Plain { .. } => {
+                let _ = PlainText(self.line).write_fmt(value);
+            }
+        }
+    }
+}
+
+impl Visit for Fields<'_> {
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        if value.is_finite() {
+            self.bare(field, format_args!("{value}"));
+        } else {
+            self.bare(field, format_args!("null"));
+        }
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.bare(field, format_args!("{value}"));
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.bare(field, format_args!("{value}"));
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.bare(field, format_args!("{value}"));
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.text(field, format_args!("{value}"));
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        self.text(field, format_args!("{value:?}"));
+    }
+}
+
+fn put(line: &mut Vec<u8>, text: fmt::Arguments<'_>) {
+    // Writing to memory does not fail.
+    let _ = std::io::Write::write_fmt(line, text);
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,92 @@
+//! Times as RFC 3339 writes them.
+
+use std::{
+    fmt,
+    time::{Duration, SystemTime},
+};
+
+const DAY_SECONDS: u64 = 86_400;
+
+/// `2026-08-26T12:34:56.789Z`.
+pub(super) struct Rfc3339(pub SystemTime);
+
+impl fmt::Display for Rfc3339 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let since = self.0.duration_since(SystemTime::UNIX_EPOCH);
+        let since: Duration = since.unwrap_or_default();
+        let (day, second) = (since.as_secs() / DAY_SECONDS, since.as_secs() % DAY_SECONDS);
+        let (year, month, day) = civil(day);
+        let (hour, minute) = (second / 3600, second / 60 % 60);
+        write!(
+            f,
+            "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{:02}.{:03}Z",
+            second % 60,
+            since.subsec_millis()
+        )
+    }
+}
+
+/// The year, month and day of a day since 1970-01-01.
+///
+/// Counted in years that begin in March, so that the leap day is a year's last, and in eras of 400 such years, which are
+/// all equally long.
+fn civil(day: u64) -> (u64, u64, u64) {
+    const ERA_DAYS: u64 = 146_097;
+    // From 0000-03-01 to 1970-01-01.
+    let day = day + 719_468;
+    let (era, day) = (day / ERA_DAYS, day % ERA_DAYS);
+    // Every 4th year has a day more, but not every 100th; the era's last one has it after all.
+    let year = (day - day / 1_460 + day / 36_524 - day / (ERA_DAYS - 1)) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    // March to July, and August to December, take 153 days each.
+    let month = (5 * day + 2) / 153;
+    let day_of_month = day - (153 * month + 2) / 5 + 1;
+    let (month, next) = if month < 10 {
+        (month + 3, 0)
+    } else {
+        (month - 9, 1)
+    };
+    (era * 400 + year + next, month, day_of_month)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(unix_ms: u64, expected: &str) {
+        let time = SystemTime::UNIX_EPOCH + Duration::from_millis(unix_ms);
+        assert_eq!(Rfc3339(time).to_string(), expected);
+    }
+
+    #[test]
+    fn times_known_from_elsewhere() {
+        check(0, "1970-01-01T00:00:00.000Z");
+        check(951_782_399_999, "2000-02-28T23:59:59.999Z");
+        check(951_782_400_000, "2000-02-29T00:00:00.000Z");
+        check(951_868_800_000, "2000-03-01T00:00:00.000Z");
+        check(1_709_164_800_000, "2024-02-29T00:00:00.000Z");
+        check(1_735_689_599_123, "2024-12-31T23:59:59.123Z");
+        check(4_107_542_400_000, "2100-03-01T00:00:00.000Z");
+    }
+
+    #[test]
+    fn each_day_follows_the_one_before() {
+        let month_days = |year: u64, month: u64| match month {
+            2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
+            2 => 28,
+            4 | 6 | 9 | 11 => 30,
+            _ => 31,
+        };
+        let mut expected = (1970, 1, 1);
+        for day in 0..365 * 500 {
+            assert_eq!(civil(day), expected);
+            let (year, month, of_month) = expected;
+            expected = match (month, of_month) {
+                (12, 31) => (year + 1, 1, 1),
+                _ if of_month == month_days(year, month) => (year, month + 1, 1),
+                _ => (year, month, of_month + 1),
+            };
+        }
+    }
+}

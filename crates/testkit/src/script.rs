@@ -1,0 +1,329 @@
+//! A scripted upstream: what it does to coming requests, and what it was asked.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, StatusCode};
+use serde_json::{Value, json};
+
+use crate::{
+    UPSTREAM_KEY,
+    behaviour::Behaviour,
+    dialect::Dialect,
+    gemini, openai,
+    reply::{Act, Answer, Frame, Reply},
+};
+
+/// An upstream that does what it is told, and where it is told nothing, answers well. It is OpenAI and Gemini at once; the
+/// path of a request tells which is meant. Clones are the same upstream.
+#[derive(Debug, Clone)]
+pub struct Scripted {
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug)]
+struct State {
+    key: String,
+    pace: Duration,
+    queue: VecDeque<Behaviour>,
+    seen: Vec<Seen>,
+    /// Counts what `clear` forgets too: a ticket of a forgotten request must not be taken for another's.
+    forgotten: usize,
+}
+
+/// A request that came, and how it ended.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    /// Whose protocol it spoke.
+    pub dialect: Dialect,
+    /// When it came, on the clock of whoever serves.
+    pub at: Duration,
+    /// The method.
+    pub method: Method,
+    /// The path, with the query.
+    pub path: String,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Bytes,
+    /// What the upstream finds wrong with the request, also where something else was scripted for it.
+    pub complaint: Option<String>,
+    /// How it ended.
+    pub ending: Ending,
+}
+
+/// How far the answer to a request has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// Not to its end.
+    Open,
+    /// It was given whole.
+    Complete,
+    /// The upstream broke it off.
+    Broken,
+    /// The asker hung up before the end.
+    HungUp,
+}
+
+impl Seen {
+    /// The body as JSON; null where it is none.
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_default()
+    }
+
+    /// A header's text; empty where there is none.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
+    }
+
+    /// Whether the asker hung up before the end.
+    pub fn is_cancelled(&self) -> bool {
+        self.ending == Ending::HungUp
+    }
+
+    /// As `GET /__requests` tells it.
+    pub fn to_json(&self) -> Value {
+        let headers: serde_json::Map<String, Value> = self
+            .headers
+            .iter()
+            .map(|(name, value)| {
+                let text = String::from_utf8_lossy(value.as_bytes()).into_owned();
+                (name.as_str().to_owned(), Value::String(text))
+            })
+            .collect();
+        let body = match serde_json::from_slice(&self.body) {
+            Ok(json) => json,
+            Err(_) if self.body.is_empty() => Value::Null,
+            Err(_) => Value::String(String::from_utf8_lossy(&self.body).into_owned()),
+        };
+        json!({
+            "method": self.method.as_str(),
+            "path": self.path,
+            "headers": headers,
+            "body": body,
+            "complaint": self.complaint,
+            "cancelled": self.is_cancelled(),
+        })
+    }
+}
+
+impl Default for Scripted {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Scripted {
+    /// An upstream with nothing scripted that accepts [`UPSTREAM_KEY`].
+    pub fn new() -> Self {
+        Self {
+            state: Arc::new(Mutex::new(State {
+                key: UPSTREAM_KEY.to_owned(),
+                pace: Duration::ZERO,
+                queue: VecDeque::new(),
+                seen: Vec::new(),
+                forgotten: 0,
+            })),
+        }
+    }
+
+    /// Accepts `key` from now on, and no other.
+    pub fn accept_key(&self, key: &str) {
+        self.state().key = key.to_owned();
+    }
+
+    /// Waits for `pace` before each chunk of a stream from now on.
+    pub fn pace(&self, pace: Duration) {
+        self.state().pace = pace;
+    }
+
+    /// Appends what the coming requests get, one each; a behaviour that names a dialect waits for a request in it.
+    pub fn script<B: Into<Behaviour>>(&self, behaviours: impl IntoIterator<Item = B>) {
+        let behaviours = behaviours.into_iter().map(Into::into);
+        self.state().queue.extend(behaviours);
+    }
+
+    /// As [`script`](Scripted::script), for requests in OpenAI's dialect.
+    pub fn openai<B: Into<Behaviour>>(&self, behaviours: impl IntoIterator<Item = B>) {
+        self.script(behaviours.into_iter().map(|b| b.into().of(Dialect::OpenAi)));
+    }
+
+    /// As [`script`](Scripted::script), for requests in Gemini's dialect.
+    pub fn gemini<B: Into<Behaviour>>(&self, behaviours: impl IntoIterator<Item = B>) {
+        self.script(behaviours.into_iter().map(|b| b.into().of(Dialect::Gemini)));
+    }
+
+    /// Forgets the script and the requests.
+    pub fn clear(&self) {
+        let mut state = self.state();
+        state.queue.clear();
+        state.forgotten += state.seen.len();
+        state.seen.clear();
+    }
+
+    /// The requests so far.
+    pub fn requests(&self) -> Vec<Seen> {
+        self.state().seen.clone()
+    }
+
+    /// How many requests came in `dialect`.
+    pub fn asked(&self, dialect: Dialect) -> usize {
+        let state = self.state();
+        state
+            .seen
+            .iter()
+            .filter(|seen| seen.dialect == dialect)
+            .count()
+    }
+
+    /// The newest request in `dialect`.
+    ///
+    /// # Panics
+    /// Where none came.
+    pub fn last(&self, dialect: Dialect) -> Seen {
+        let state = self.state();
+        let newest = state.seen.iter().rev().find(|seen| seen.dialect == dialect);
+        newest
+            .unwrap_or_else(|| panic!("no request came in {dialect:?}"))
+            .clone()
+    }
+
+    /// How many behaviours have not been used up.
+    pub fn left(&self) -> usize {
+        self.state().queue.iter().map(|b| b.times as usize).sum()
+    }
+
+    /// Takes a request that came `at`: what to do about it, and where to note how that ended. A request to no dialect's
+    /// path gets a 404 and is not noted.
+    pub fn receive(&self, request: &Request<Bytes>, at: Duration) -> (Act, Option<Ticket>) {
+        let Some(dialect) = Dialect::of(request.uri().path()) else {
+            let missing = Reply::json(
+                StatusCode::NOT_FOUND,
+                &json!({"error": {"message": "This upstream serves /v1/ and /v1beta/."}}),
+            );
+            let act = Act {
+                delay: Duration::ZERO,
+                answer: Answer::Reply(missing),
+            };
+            return (act, None);
+        };
+        let mut state = self.state();
+        let ordinal = state.forgotten + state.seen.len();
+        let good = answer(dialect, request, &state.key, ordinal);
+        let complaint =
+            (!good.status.is_success()).then(|| String::from_utf8_lossy(&good.body()).into_owned());
+        state.seen.push(Seen {
+            dialect,
+            at,
+            method: request.method().clone(),
+            path: request
+                .uri()
+                .path_and_query()
+                .map(ToString::to_string)
+                .unwrap_or_default(),
+            headers: request.headers().clone(),
+            body: request.body().clone(),
+            complaint,
+            ending: Ending::Open,
+        });
+        let good = paced(good, state.pace);
+        let act = match state.next_behaviour(dialect) {
+            Some(behaviour) => Act {
+                delay: behaviour.delay,
+                answer: behaviour.fault.apply(dialect, good),
+            },
+            None => Act {
+                delay: Duration::ZERO,
+                answer: Answer::Reply(good),
+            },
+        };
+        drop(state);
+        let ticket = Ticket {
+            upstream: self.clone(),
+            ordinal,
+        };
+        (act, Some(ticket))
+    }
+
+    fn note(&self, ordinal: usize, ending: Ending) {
+        let mut state = self.state();
+        let Some(index) = ordinal.checked_sub(state.forgotten) else {
+            return;
+        };
+        if let Some(seen) = state.seen.get_mut(index)
+            && seen.ending == Ending::Open
+        {
+            seen.ending = ending;
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn next_behaviour(&mut self, dialect: Dialect) -> Option<Behaviour> {
+        let index = self
+            .queue
+            .iter()
+            .position(|b| b.dialect.is_none_or(|wanted| wanted == dialect))?;
+        let behaviour = self.queue.get_mut(index)?;
+        if behaviour.times > 1 {
+            behaviour.times -= 1;
+            return Some(behaviour.clone());
+        }
+        self.queue.remove(index)
+    }
+}
+
+/// The good answer in `dialect`, or the refusal of a request that is not good. `ordinal` goes into the answer's id.
+fn answer(dialect: Dialect, request: &Request<Bytes>, key: &str, ordinal: usize) -> Reply {
+    match dialect {
+        Dialect::OpenAi => openai::answer(request, key, ordinal),
+        Dialect::Gemini => gemini::answer(request, key, ordinal),
+    }
+}
+
+fn paced(mut reply: Reply, pace: Duration) -> Reply {
+    if !pace.is_zero() && reply.is_stream() {
+        reply.frames = reply
+            .frames
+            .into_iter()
+            .flat_map(|frame| [Frame::Pause(pace), frame])
+            .collect();
+    }
+    reply
+}
+
+/// Notes how the answer to one request ends. Dropped before it was told, it notes that the asker hung up.
+#[derive(Debug)]
+pub struct Ticket {
+    upstream: Scripted,
+    ordinal: usize,
+}
+
+impl Ticket {
+    /// The answer was given whole.
+    pub fn complete(&self) {
+        self.upstream.note(self.ordinal, Ending::Complete);
+    }
+
+    /// The upstream broke it off.
+    pub fn broken(&self) {
+        self.upstream.note(self.ordinal, Ending::Broken);
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.upstream.note(self.ordinal, Ending::HungUp);
+    }
+}

@@ -1,0 +1,185 @@
+// What the Node suites share: the scripted upstreams, one Locum in front of them, and the official client.
+
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { setTimeout as pause } from "node:timers/promises";
+
+import OpenAI from "openai";
+
+const target = process.env.CARGO_TARGET_DIR ?? join(import.meta.dirname, "../../target");
+const programs = {
+  locum: process.env.LOCUM_BIN ?? join(target, "debug/locum"),
+  upstream: process.env.SCRIPTED_UPSTREAM_BIN ?? join(target, "debug/scripted-upstream"),
+};
+
+export const KEY = "sk-locum-black-box-0123456789";
+export const GEMINI_MODEL = "gemini-flash-latest";
+export const OPENAI_MODEL = "gpt-4.1-mini";
+
+function start(program, args, env) {
+  const { PATH, HOME } = process.env;
+  return spawn(program, args, {
+    cwd: mkdtempSync(join(tmpdir(), "locum-test-")),
+    env: { PATH, HOME, ...env },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+}
+
+async function stop(child) {
+  if (child.exitCode === null && child.signalCode === null) {
+    child.kill("SIGTERM");
+    await once(child, "exit");
+  }
+}
+
+async function freePort() {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address();
+  server.close();
+  await once(server, "close");
+  return port;
+}
+
+/** Polls until `condition()` is true and resolves to what it returned. */
+export async function waitUntil(condition, what) {
+  for (const deadline = Date.now() + 15_000; Date.now() < deadline; await pause(20)) {
+    const value = await condition();
+    if (value) return value;
+  }
+  throw new Error(`${what} did not come true`);
+}
+
+class Upstream {
+  static async start() {
+    const upstream = new Upstream();
+    upstream.child = start(programs.upstream, ["--port", "0"], {});
+    const [line] = await once(createInterface(upstream.child.stdout), "line");
+    upstream.url = `http://${line.replace("listening on ", "")}`;
+    return upstream;
+  }
+
+  /** What the coming requests get, one behaviour each; after them the default good answer. */
+  async script(...behaviours) {
+    await this.#control("POST", "/__script", behaviours);
+  }
+
+  async clear() {
+    await this.#control("DELETE", "/__requests");
+  }
+
+  async requests() {
+    return (await this.#control("GET", "/__requests")).json();
+  }
+
+  stop() {
+    return stop(this.child);
+  }
+
+  async #control(method, path, body) {
+    const response = await fetch(this.url + path, { method, body: body && JSON.stringify(body) });
+    if (!response.ok) throw new Error(`${path}: ${response.status}`);
+    return response;
+  }
+}
+
+/** Locum with both upstreams, and clients for it. `settings` are added to the environment. */
+export async function startWorld(settings = {}) {
+  const [openai, gemini, port] = await Promise.all([Upstream.start(), Upstream.start(), freePort()]);
+  const url = `http://127.0.0.1:${port}`;
+  const child = start(programs.locum, ["serve"], {
+    API_KEY: KEY,
+    ENABLE_RATE_LIMIT: "false",
+    HOST: "127.0.0.1",
+    LOG_LEVEL: "warn",
+    NODE_ENV: "production",
+    PORT: String(port),
+    PROVIDER_OPENAI_ENABLED: "true",
+    OPENAI_API_KEY: "upstream-key",
+    OPENAI_BASE_URL: `${openai.url}/v1`,
+    PROVIDER_GEMINI_ENABLED: "true",
+    GEMINI_API_KEY: "upstream-key",
+    GEMINI_BASE_URL: gemini.url,
+    ...settings,
+  });
+  child.stdout.resume();
+  await waitUntil(() => {
+    if (child.exitCode !== null) throw new Error(`locum ended with ${child.exitCode}`);
+    return fetch(`${url}/health/live`).then((response) => response.ok, () => false);
+  }, "GET /health/live");
+  return {
+    url,
+    openai,
+    gemini,
+    client: (options = {}) => new OpenAI({ baseURL: `${url}/v1`, apiKey: KEY, maxRetries: 0, timeout: 20_000, ...options }),
+    clear: () => Promise.all([openai.clear(), gemini.clear()]),
+    stop: () => Promise.all([stop(child), openai.stop(), gemini.stop()]),
+  };
+}
+
+// What an upstream says, in each provider's own JSON.
+
+const openaiHead = { id: "chatcmpl-upstream", created: 1_790_000_000, model: OPENAI_MODEL };
+const openaiUsage = { prompt_tokens: 11, completion_tokens: 7, total_tokens: 18 };
+const geminiUsage = { promptTokenCount: 11, candidatesTokenCount: 4, thoughtsTokenCount: 3, totalTokenCount: 18 };
+
+const openaiCall = ([name, args], index) => ({
+  id: `call_upstream${index}`,
+  type: "function",
+  function: { name, arguments: JSON.stringify(args) },
+});
+const openaiWhole = (message, finish_reason) => ({
+  body: {
+    ...openaiHead,
+    object: "chat.completion",
+    choices: [{ index: 0, message: { role: "assistant", refusal: null, ...message }, logprobs: null, finish_reason }],
+    usage: openaiUsage,
+  },
+});
+const openaiStream = (deltas, reason) => ({
+  chunks: [{ role: "assistant", content: "" }, ...deltas, null].map((delta) => ({
+    ...openaiHead,
+    object: "chat.completion.chunk",
+    choices: [{ index: 0, delta: delta ?? {}, logprobs: null, finish_reason: delta ? null : reason }],
+  })),
+});
+const geminiAnswer = (parts, finishReason) => ({
+  candidates: [{ content: { role: "model", parts }, index: 0, ...(finishReason && { finishReason }) }],
+  modelVersion: "gemini-3.8-flash",
+  ...(finishReason && { usageMetadata: geminiUsage }),
+});
+const geminiCall = ([name, args], index) => ({
+  functionCall: { name, args },
+  ...(index === 0 && { thoughtSignature: "c2lnbmF0dXJl" }),
+});
+
+/** The same answers said by either provider. */
+export const dialects = {
+  openai: {
+    model: OPENAI_MODEL,
+    text: (content) => openaiWhole({ content }, "stop"),
+    calls: (...calls) => openaiWhole({ content: null, tool_calls: calls.map(openaiCall) }, "tool_calls"),
+    textStream: (...texts) => openaiStream(texts.map((content) => ({ content })), "stop"),
+    callsStream: (...calls) =>
+      openaiStream(
+        calls.map(openaiCall).map((call, index) => ({ tool_calls: [{ index, ...call }] })),
+        "tool_calls",
+      ),
+  },
+  gemini: {
+    model: GEMINI_MODEL,
+    text: (text) => ({ body: geminiAnswer([{ text }], "STOP") }),
+    calls: (...calls) => ({ body: geminiAnswer(calls.map(geminiCall), "STOP") }),
+    textStream: (...texts) => ({
+      chunks: [...texts.map((text) => geminiAnswer([{ text }])), geminiAnswer([{ text: "" }], "STOP")],
+    }),
+    callsStream: (...calls) => ({
+      chunks: [...calls.map(geminiCall).map((part) => geminiAnswer([part])), geminiAnswer([{ text: "" }], "STOP")],
+    }),
+  },
+};
