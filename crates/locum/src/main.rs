@@ -1,2 +1,16 @@
-//! .
-fn main() {}
+//! Locum, the program. Everything it does is in the library beside it.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use locum::commands::{CommandLine, run};
+
+fn main() -> ExitCode {
+    match run(CommandLine::parse()) {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            eprintln!("locum: {:#}", failure.error);
+            failure.exit.into()
+        }
+    }
+}

@@ -43,7 +43,7 @@ pub fn start(
         Environment::Production => Form::Json,
         Environment::Development => Form::plain(&io::stdout()),
     };
-    let sink = Sink::start(io::stdout())?;
+    let sink = Sink::start(form, io::stdout())?;
     let traces = Traces::start(&settings.traces, transport, runtime)?;
     tracing_subscriber::registry()
         .with(Levels::new(settings.log_level, traces.is_some()))

@@ -116,6 +116,10 @@ impl Provider for Gemini {
         "gemini"
     }
 
+    fn telemetry_name(&self) -> &'static str {
+        "gcp.gemini"
+    }
+
     fn claims(&self, model: &str) -> bool {
         ["gemini-", "gemma-", "models/"]
             .iter()

@@ -69,6 +69,10 @@ impl Provider for Rehearsal {
         "rehearsal"
     }
 
+    fn is_stand_in(&self) -> bool {
+        true
+    }
+
     fn claims(&self, model: &str) -> bool {
         model.starts_with("rehearsal-")
     }

@@ -97,8 +97,7 @@ impl ChatEncoder {
         logprobs: &[Value],
         out: &mut BytesMut,
     ) -> Result<(), ApiError> {
-        let begins_with_call = delta.tool_calls.is_some() || delta.function_call.is_some();
-        if self.choice(index, begins_with_call, out).finished {
+        if self.choice(index, false, out).finished {
             return Err(super::broken("it went on after it had ended"));
         }
         let choice = ChunkChoice {

@@ -81,6 +81,17 @@ impl<'d, 'p> At<'d, 'p> {
         }
     }
 
+    /// The text `key`; `None` where it is absent or null.
+    pub fn text(&self, key: &str) -> Result<Option<String>, ApiError> {
+        let text = self.get(key).map(|at| at.string().map(str::to_owned));
+        text.transpose()
+    }
+
+    /// The yes or no `key`; no where it is absent or null.
+    pub fn flag(&self, key: &str) -> Result<bool, ApiError> {
+        self.get(key).map_or(Ok(false), |at| at.boolean())
+    }
+
     /// The same, once it is known to be an object.
     pub fn object(self) -> Result<Self, ApiError> {
         match self.value {
@@ -194,10 +205,10 @@ impl<'d, 'p> At<'d, 'p> {
     }
 
     /// What a word of `table` stands for.
-    pub fn word<T: Copy>(&self, table: &[(&str, T)]) -> Result<T, ApiError> {
+    pub fn word<T: Clone>(&self, table: &[(&str, T)]) -> Result<T, ApiError> {
         let word = self.string()?;
         let meant = table.iter().find(|(known, _)| *known == word);
-        meant.map(|(_, meaning)| *meaning).ok_or_else(|| {
+        meant.map(|(_, meaning)| meaning.clone()).ok_or_else(|| {
             let words: Vec<&str> = table.iter().map(|(known, _)| *known).collect();
             fault::unknown_word(self.path, word, &words)
         })

@@ -72,7 +72,7 @@ pub fn parse(body: &[u8]) -> Result<Completion, ApiError> {
             format!("A request may ask for at most {MAX_ANSWERS} answers, over all prompts."),
         ));
     }
-    let echo = body.get("echo").map_or(Ok(false), |echo| echo.boolean())?;
+    let echo = body.flag("echo")?;
     let max_tokens = count(&body, "max_tokens", i64::from(u32::MAX))?;
     let template = ChatRequest {
         model: model.clone(),

@@ -50,7 +50,7 @@ pub(super) fn check(body: &[u8]) -> Result<&str, ApiError> {
             "it holds more than {MAX_VALUES} values"
         )));
     }
-    std::str::from_utf8(body).map_err(|_| ApiError::malformed_json("it is not valid UTF-8"))
+    simdutf8::basic::from_utf8(body).map_err(|_| ApiError::malformed_json("it is not valid UTF-8"))
 }
 
 /// The place behind the quote that ends the string whose first character is at `at`; the body's end if none does.

@@ -33,6 +33,18 @@ impl Form {
         }
     }
 
+    /// The line that stands for lines that were lost.
+    pub fn lost(self, count: u64) -> Vec<u8> {
+        let time = Rfc3339(SystemTime::now());
+        let text = match self {
+            Self::Json => format!(
+                "{{\"time\":\"{time}\",\"level\":\"WARN\",\"target\":\"locum\",\"message\":\"log lines lost\",\"count\":{count}}}\n"
+            ),
+            Self::Plain { .. } => format!("{time}  WARN log lines lost count={count}\n"),
+        };
+        text.into_bytes()
+    }
+
     /// What stands before an event's fields.
     pub fn begin(self, line: &mut Vec<u8>, metadata: &Metadata<'_>) {
         let time = Rfc3339(SystemTime::now());

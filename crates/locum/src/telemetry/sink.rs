@@ -11,6 +11,8 @@ use std::{
     time::Duration,
 };
 
+use super::form::Form;
+
 /// How long a line may wait for others.
 const WAIT: Duration = Duration::from_millis(50);
 /// So many bytes do not wait.
@@ -24,8 +26,8 @@ pub(super) struct Sink {
     shared: Arc<Shared>,
 }
 
-#[derive(Default)]
 struct Shared {
+    form: Form,
     state: Mutex<State>,
     /// There is something to do for the thread.
     work: Condvar,
@@ -44,9 +46,14 @@ struct State {
 }
 
 impl Sink {
-    /// Starts the thread, which writes to `output`.
-    pub fn start(output: impl Write + Send + 'static) -> io::Result<Self> {
-        let shared = Arc::<Shared>::default();
+    /// Starts the thread, which writes to `output`. `form`: that of the lines.
+    pub fn start(form: Form, output: impl Write + Send + 'static) -> io::Result<Self> {
+        let shared = Arc::new(Shared {
+            form,
+            state: Mutex::default(),
+            work: Condvar::new(),
+            done: Condvar::new(),
+        });
         let sink = Self {
             shared: Arc::clone(&shared),
         };
@@ -98,10 +105,7 @@ impl Shared {
             // There is nowhere to say that standard output is gone.
             let _ = output.write_all(&batch);
             if lost > 0 {
-                let _ = writeln!(
-                    output,
-                    "{{\"level\":\"WARN\",\"target\":\"locum\",\"message\":\"log lines lost\",\"count\":{lost}}}"
-                );
+                let _ = output.write_all(&self.form.lost(lost));
             }
             let _ = output.flush();
             batch.clear();
@@ -155,7 +159,7 @@ mod tests {
     #[test]
     fn lines_come_out_whole_and_in_order() {
         let (sender, receiver) = mpsc::sync_channel(1000);
-        let sink = Sink::start(Channel(sender)).unwrap();
+        let sink = Sink::start(Form::Json, Channel(sender)).unwrap();
         for number in 0..500 {
             sink.push(format!("{number}\n").as_bytes(), number % 100 == 0);
         }
@@ -168,7 +172,7 @@ mod tests {
     #[test]
     fn a_reader_that_does_not_read_holds_nobody_up() {
         let (sender, receiver) = mpsc::sync_channel(0);
-        let sink = Sink::start(Channel(sender)).unwrap();
+        let sink = Sink::start(Form::Json, Channel(sender)).unwrap();
         let line = [b'x'; 1 << 10];
         for _ in 0..3 * MOST_BYTES / line.len() {
             sink.push(&line, false);

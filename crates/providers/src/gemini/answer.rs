@@ -7,6 +7,8 @@
 //! request's decoder starts afresh: its calls count from 0 again and its usage is its own; whoever puts the pieces
 //! together counts on, and adds up.
 
+mod pieces;
+
 use std::{collections::HashSet, sync::Arc};
 
 use locum_domain::{
@@ -14,11 +16,10 @@ use locum_domain::{
     failure::{Failure, FailureClass},
     id::Ids,
 };
-use serde_json::{Value, json, value::RawValue};
 
 use super::{
     failure, names,
-    reply::{Candidate, InlineData, LogprobsCandidate, LogprobsResult, Part, Reply},
+    reply::{Candidate, Part, Reply},
 };
 use crate::{
     provider::ChatDecoder,
@@ -188,8 +189,8 @@ impl Reading {
         if !self.head_is_out {
             self.head_is_out = true;
             out.push(ChatEvent::Head {
-                model: reply.model_version.and_then(text),
-                id: reply.response_id.and_then(text),
+                model: reply.model_version.and_then(pieces::text),
+                id: reply.response_id.and_then(pieces::text),
             });
         }
         let tells_usage = reply.usage_metadata.is_some();
@@ -237,7 +238,7 @@ impl Reading {
             self.part(index, part, out)?;
         }
         if let Some(logprobs) = candidate.logprobs_result {
-            let content = logprobs_content(logprobs);
+            let content = pieces::logprobs_content(logprobs);
             if !content.is_empty() {
                 out.push(ChatEvent::Logprobs {
                     choice: index,
@@ -254,7 +255,7 @@ impl Reading {
         };
         choice.pausing = reason.0 == "CONTINUATION" && choice.token.is_some();
         if !choice.pausing {
-            let reason = finish_reason(&reason.0, choice)?;
+            let reason = pieces::finish_reason(&reason.0, choice.calls > 0, choice.has_content)?;
             choice.ended = true;
             out.push(ChatEvent::Finish {
                 choice: index,
@@ -273,7 +274,7 @@ impl Reading {
         let choice = &mut self.choices[index as usize];
         if let Some(call) = part.function_call {
             let Some(name) = call.name.filter(|name| !name.is_empty()) else {
-                return Err(malformed("a call without a function's name"));
+                return Err(pieces::malformed("a call without a function's name"));
             };
             choice.has_content = true;
             if self.only_one_call && choice.calls > 0 {
@@ -287,7 +288,7 @@ impl Reading {
                 index: choice.calls,
                 id: Some(id),
                 name: Some(names::inbound(name, &self.changed_names)),
-                arguments: call.args.map_or_else(|| "{}".to_owned(), compact),
+                arguments: call.args.map_or_else(|| "{}".to_owned(), pieces::compact),
                 signature: part.thought_signature,
             };
             choice.calls += 1;
@@ -311,7 +312,7 @@ impl Reading {
                 });
             }
         }
-        if let Some(text) = part.inline_data.and_then(picture) {
+        if let Some(text) = part.inline_data.and_then(pieces::picture) {
             choice.has_content = true;
             out.push(ChatEvent::Text {
                 choice: index,
@@ -369,104 +370,6 @@ impl Reading {
     }
 }
 
-/// OpenAI's word for the end of a candidate.
-fn finish_reason(reason: &str, choice: &Choice) -> Result<FinishReason, Failure> {
-    let stop = if choice.calls > 0 {
-        FinishReason::ToolCalls
-    } else {
-        FinishReason::Stop
-    };
-    match reason {
-        "STOP" => Ok(stop),
-        // A pause without a token cannot be ended, but for the limit of tokens that it is.
-        "MAX_TOKENS" | "CONTINUATION" => Ok(FinishReason::Length),
-        "SAFETY"
-        | "RECITATION"
-        | "BLOCKLIST"
-        | "PROHIBITED_CONTENT"
-        | "SPII"
-        | "LANGUAGE"
-        | "IMAGE_SAFETY"
-        | "IMAGE_PROHIBITED_CONTENT"
-        | "IMAGE_RECITATION"
-        | "ESCALATION"
-        | "PUP_LIMITED_DISABLED"
-        | "MODEL_ARMOR" => Ok(FinishReason::ContentFilter),
-        "MALFORMED_FUNCTION_CALL"
-        | "UNEXPECTED_TOOL_CALL"
-        | "TOO_MANY_TOOL_CALLS"
-        | "MALFORMED_RESPONSE"
-        | "MISSING_THOUGHT_SIGNATURE" => Err(malformed(format!("it ended with {reason}"))),
-        _ if choice.has_content => Ok(stop),
-        _ => Err(malformed(format!(
-            "it ended with {reason} and without content"
-        ))),
-    }
-}
-
-/// A picture as Markdown with a data URI: a chat's answer has no other place for one.
-fn picture(data: InlineData<'_>) -> Option<String> {
-    let (mime_type, data) = (data.mime_type?.0, data.data?.0);
-    (mime_type.starts_with("image/") && !data.is_empty())
-        .then(|| format!("![image](data:{mime_type};base64,{data})"))
-}
-
-/// Elements of OpenAI's `logprobs.content`.
-fn logprobs_content(result: LogprobsResult<'_>) -> Vec<Value> {
-    let element = |candidate: &LogprobsCandidate<'_>| {
-        let token = candidate.token.as_ref().map_or("", |token| &token.0);
-        json!({
-            "token": token,
-            "logprob": candidate.log_probability.unwrap_or_default(),
-            "bytes": token.as_bytes(),
-        })
-    };
-    let mut tops = result.top_candidates.unwrap_or_default().into_iter();
-    result
-        .chosen_candidates
-        .unwrap_or_default()
-        .iter()
-        .map(|chosen| {
-            let top = tops.next().and_then(|top| top.candidates);
-            let top: Vec<Value> = top.iter().flatten().map(element).collect();
-            let mut content = element(chosen);
-            content["top_logprobs"] = Value::Array(top);
-            content
-        })
-        .collect()
-}
-
-/// JSON without the blanks between its tokens: Gemini indents whole answers.
-fn compact(json: &RawValue) -> String {
-    let json = json.get();
-    let mut compact = String::with_capacity(json.len());
-    let mut in_string = false;
-    let mut from = 0;
-    let mut bytes = json.bytes().enumerate();
-    while let Some((at, byte)) = bytes.next() {
-        match byte {
-            b'"' => in_string = !in_string,
-            b'\\' if in_string => drop(bytes.next()),
-            b' ' | b'\n' | b'\r' | b'\t' if !in_string => {
-                compact.push_str(&json[from..at]);
-                from = at + 1;
-            }
-            _ => {}
-        }
-    }
-    compact.push_str(&json[from..]);
-    compact
-}
-
-/// The text in a JSON string.
-fn text(json: &RawValue) -> Option<String> {
-    serde_json::from_str(json.get()).ok()
-}
-
 fn garbage(message: impl Into<std::borrow::Cow<'static, str>>) -> Failure {
     Failure::new(FailureClass::Garbage, message)
-}
-
-fn malformed(message: impl Into<std::borrow::Cow<'static, str>>) -> Failure {
-    Failure::new(FailureClass::MalformedAnswer, message)
 }

@@ -16,8 +16,8 @@ use super::{
     generation::Generation,
     media, names, signature,
     wire::{
-        Blob, Content, Data, FunctionCall, FunctionResponse, Instruction, Object, Part, Resolution,
-        ResponsePart, Role,
+        Blob, Content, FunctionCall, FunctionResponse, Instruction, Object, Part, Payload,
+        Resolution, ResponsePart, Role,
     },
 };
 
@@ -149,8 +149,8 @@ impl<'a> Turns<'a> {
         }
         if let (true, Some(name), false) = (self.several_people, name, parts.is_empty()) {
             match &mut parts[0].data {
-                Data::Text(text) => *text = Cow::Owned(format!("{name}: {text}")),
-                _ => parts.insert(0, Data::Text(Cow::Owned(format!("{name}:"))).into()),
+                Payload::Text(text) => *text = Cow::Owned(format!("{name}: {text}")),
+                _ => parts.insert(0, Payload::Text(Cow::Owned(format!("{name}:"))).into()),
             }
         }
         self.push(Role::User, parts);
@@ -166,7 +166,7 @@ impl<'a> Turns<'a> {
             parts.push(part);
         }
         for call in calls {
-            let mut part = Part::from(Data::FunctionCall(FunctionCall {
+            let mut part = Part::from(Payload::FunctionCall(FunctionCall {
                 id: self.generation.has_call_ids().then_some(call.id.as_str()),
                 name: names::outbound(&call.name),
                 args: arguments(&call.arguments),
@@ -230,7 +230,7 @@ impl<'a> Turns<'a> {
                 Piece::Media(media) => {
                     let part = self.media(media)?;
                     match part.data {
-                        Data::InlineData(blob)
+                        Payload::InlineData(blob)
                             if self.generation.takes_media_in_results()
                                 && fits_into_result(&blob.mime_type) =>
                         {
@@ -241,7 +241,7 @@ impl<'a> Turns<'a> {
                 }
             }
         }
-        Ok(Data::FunctionResponse(FunctionResponse {
+        Ok(Payload::FunctionResponse(FunctionResponse {
             id: self.generation.has_call_ids().then_some(call.id.as_str()),
             name: names::outbound(&call.name),
             response: response(text),
@@ -260,12 +260,12 @@ impl<'a> Turns<'a> {
                         "The type of a file in the messages is unknown: give it a data URI with its media type, or a file name with an ending.",
                     ));
                 };
-                Data::InlineData(Blob {
+                Payload::InlineData(Blob {
                     mime_type,
                     data: base64,
                 })
             }
-            MediaSource::Url(url) if self.generation.fetches_media() => Data::FileData {
+            MediaSource::Url(url) if self.generation.fetches_media() => Payload::FileData {
                 mime_type: media::mime_type(told, name, None)
                     .or_else(|| media::of_url(url).map(Cow::Borrowed)),
                 file_uri: url,
@@ -365,7 +365,7 @@ fn response(text: Cow<'_, str>) -> Object<'_> {
 }
 
 fn text_part(text: &str) -> Part<'_> {
-    Data::Text(Cow::Borrowed(text)).into()
+    Payload::Text(Cow::Borrowed(text)).into()
 }
 
 fn user_says(text: &str) -> Content<'_> {

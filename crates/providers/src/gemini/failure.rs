@@ -133,7 +133,7 @@ fn unreadable(status: u16) -> FailureClass {
         408 => FailureClass::Timeout,
         429 => FailureClass::RateLimited,
         503 | 529 => FailureClass::Overloaded,
-        500..=599 => FailureClass::Server,
+        _ if (500..600).contains(&status) => FailureClass::Server,
         _ => FailureClass::Garbage,
     }
 }
@@ -151,8 +151,9 @@ fn class(status: u16, error: &GoogleError, message: &str) -> FailureClass {
         429 if is_exhausted(error, message) => FailureClass::QuotaExhausted,
         429 => FailureClass::RateLimited,
         503 | 529 => FailureClass::Overloaded,
-        409 | 499 | 500..=599 => FailureClass::Server,
-        400..=499 => FailureClass::Unsupported,
+        409 | 499 => FailureClass::Server,
+        _ if (500..600).contains(&status) => FailureClass::Server,
+        _ if (400..500).contains(&status) => FailureClass::Unsupported,
         _ => FailureClass::Garbage,
     }
 }

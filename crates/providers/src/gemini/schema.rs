@@ -6,6 +6,7 @@
 //! makes the schema wider, never narrower. Schemas come from strangers: their depth and size are bounded, and no
 //! arrangement of references makes the work larger than that.
 
+mod bounds;
 mod clean;
 mod combine;
 mod cycles;

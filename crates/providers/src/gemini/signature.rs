@@ -1,6 +1,6 @@
 //! Thought signatures: proofs of the thinking behind a call, which later generations want to see again.
 
-use super::wire::{Content, Data, Role};
+use super::wire::{Content, Payload, Role};
 
 /// What Google documents for calls that have no genuine signature: another model's, or one that a program made up. It
 /// is sent to the letter; in base64 it is refused.
@@ -16,7 +16,7 @@ pub(super) fn fill_in(contents: &mut [Content<'_>]) {
         let first_call = content
             .parts
             .iter_mut()
-            .find(|part| matches!(part.data, Data::FunctionCall(_)));
+            .find(|part| matches!(part.data, Payload::FunctionCall(_)));
         if let Some(call) = first_call {
             call.thought_signature.get_or_insert(DUMMY);
         }

@@ -50,15 +50,15 @@ pub(super) struct Content<'a> {
 #[serde(rename_all = "camelCase")]
 pub(super) struct Part<'a> {
     #[serde(flatten)]
-    pub(super) data: Data<'a>,
+    pub(super) data: Payload<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) thought_signature: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) media_resolution: Option<Resolution>,
 }
 
-impl<'a> From<Data<'a>> for Part<'a> {
-    fn from(data: Data<'a>) -> Self {
+impl<'a> From<Payload<'a>> for Part<'a> {
+    fn from(data: Payload<'a>) -> Self {
         Self {
             data,
             thought_signature: None,
@@ -69,7 +69,7 @@ impl<'a> From<Data<'a>> for Part<'a> {
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) enum Data<'a> {
+pub(super) enum Payload<'a> {
     Text(Cow<'a, str>),
     InlineData(Blob<'a>),
     #[serde(rename_all = "camelCase")]

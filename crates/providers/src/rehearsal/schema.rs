@@ -1,10 +1,11 @@
 //! JSON that fits a JSON Schema.
 //!
 //! Made of what the schema says alone, and of values that the user's text gives for a property's name. Takes the keywords
-//! that OpenAI's structured outputs take and their neighbours: types, `enum`, `const`, `default`, bounds, formats, `required`,
-//! arrays, `$ref` (recursive ones too), `anyOf`, `oneOf`, `allOf`. What is only optional is left out unless the text gives it.
+//! that OpenAI's structured outputs take and their neighbours: types, `enum`, `const`, `default`, bounds, `pattern`, `format`,
+//! `required`, arrays, `$ref` (recursive ones too), `anyOf`, `oneOf`, `allOf`. What is only optional is left out unless the text gives it.
 
 mod merge;
+mod pattern;
 mod scalar;
 
 use serde_json::{Map, Value, json};

@@ -1,6 +1,7 @@
 //! The models that this Gemini has, and what sets their generations apart.
 
 use http::StatusCode;
+use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
 use super::error;
@@ -195,17 +196,18 @@ pub(super) fn page(query: &str) -> Result<Reply, Reply> {
         query
             .split('&')
             .filter_map(|pair| pair.split_once('='))
-            .find_map(|(key, value)| (key == name).then_some(value))
+            .find(|(key, _)| *key == name)
+            .map(|(_, value)| percent_decode_str(value).decode_utf8_lossy())
     };
-    let size = match parameter("pageSize").map(str::parse::<usize>) {
+    let size = match parameter("pageSize").map(|size| size.parse::<usize>()) {
         None => 50,
         Some(Ok(size)) => size.clamp(1, 1000),
         Some(Err(_)) => return Err(error::invalid("Invalid value at 'page_size' (TYPE_INT32)")),
     };
-    let start = match parameter("pageToken") {
+    let start = match parameter("pageToken").as_deref() {
         None | Some("") => 0,
         Some(token) => token
-            .strip_prefix("page-")
+            .strip_prefix("page/+=")
             .and_then(|number| number.parse::<usize>().ok())
             .ok_or_else(|| error::invalid("The page token is invalid."))?,
     };
@@ -219,7 +221,7 @@ pub(super) fn page(query: &str) -> Result<Reply, Reply> {
     let next = start + models.len();
     let mut page = json!({"models": models});
     if next < MODELS.len() {
-        page["nextPageToken"] = json!(format!("page-{next}"));
+        page["nextPageToken"] = json!(format!("page/+={next}"));
     }
     Ok(Reply::json(StatusCode::OK, &page))
 }

@@ -62,10 +62,7 @@ pub(super) fn audio(at: &At<'_, '_>) -> Result<Media, ApiError> {
 /// `{"file_data", "filename"}` or `{"file_id"}`.
 pub(super) fn file(at: &At<'_, '_>) -> Result<Media, ApiError> {
     let at = at.object()?;
-    let filename = at
-        .get("filename")
-        .map(|name| name.string().map(str::to_owned))
-        .transpose()?;
+    let filename = at.text("filename")?;
     let (source, mime_type) = match (at.get("file_data"), at.get("file_id")) {
         (None, None) => return Err(fault::missing(at.path_of("file_id"))),
         (Some(data), Some(_)) => {

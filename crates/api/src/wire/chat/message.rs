@@ -8,6 +8,9 @@ use locum_domain::{
 use super::content::{self, Allowed};
 use crate::wire::{at::At, fault, signature};
 
+/// How many calls one message may hold.
+const MAX_CALLS: usize = 128;
+
 /// What the model said in an earlier answer.
 pub(super) struct Turn<'d> {
     /// Always [`Message::Assistant`].
@@ -27,10 +30,7 @@ pub(super) fn system(at: &At<'_, '_>) -> Result<Message, ApiError> {
 /// `user`.
 pub(super) fn user(at: &At<'_, '_>) -> Result<Message, ApiError> {
     Ok(Message::User {
-        name: at
-            .get("name")
-            .map(|name| name.string().map(str::to_owned))
-            .transpose()?,
+        name: at.text("name")?,
         parts: content::required(at, Allowed::Media)?,
     })
 }
@@ -46,7 +46,11 @@ pub(super) fn assistant<'d>(at: &At<'d, '_>, index: usize) -> Result<Turn<'d>, A
     let mut signature = signature::in_extra_content(at);
     let (mut calls, mut sent_ids) = (Vec::new(), Vec::new());
     if let Some(list) = at.get("tool_calls") {
-        for item in list.items()? {
+        let items = list.items()?;
+        if items.len() > MAX_CALLS {
+            return Err(fault::long_array(list.path(), MAX_CALLS, items.len()));
+        }
+        for item in items {
             let (sent_id, call) = tool_call(&item)?;
             if calls.iter().any(|earlier: &ToolCall| earlier.id == call.id) {
                 return Err(fault::invalid(

@@ -140,8 +140,7 @@ pub(in crate::wire) fn sampling(body: &At<'_, '_>) -> Result<Sampling, ApiError>
 
 /// `stream` and `stream_options.include_usage`.
 pub(in crate::wire) fn streaming(body: &At<'_, '_>) -> Result<(bool, bool), ApiError> {
-    let flag = |at: Option<At<'_, '_>>| at.map_or(Ok(false), |at| at.boolean());
-    let stream = flag(body.get("stream"))?;
+    let stream = body.flag("stream")?;
     let Some(options) = body.get("stream_options") else {
         return Ok((stream, false));
     };
@@ -152,8 +151,8 @@ pub(in crate::wire) fn streaming(body: &At<'_, '_>) -> Result<(bool, bool), ApiE
             "The 'stream_options' parameter is only allowed when 'stream' is enabled.",
         ));
     }
-    flag(options.get("include_obfuscation"))?;
-    Ok((stream, flag(options.get("include_usage"))?))
+    options.flag("include_obfuscation")?;
+    Ok((stream, options.flag("include_usage")?))
 }
 
 /// Checks the types of what is otherwise ignored.
@@ -215,10 +214,7 @@ fn max_tokens(body: &At<'_, '_>) -> Result<Option<u32>, ApiError> {
 
 /// `logprobs` and `top_logprobs`.
 fn top_logprobs(body: &At<'_, '_>) -> Result<Option<u8>, ApiError> {
-    let wanted = match body.get("logprobs") {
-        None => false,
-        Some(logprobs) => logprobs.boolean()?,
-    };
+    let wanted = body.flag("logprobs")?;
     let top = match body.get("top_logprobs") {
         None => 0,
         Some(top) if wanted => u8::try_from(top.integer(0..=20)?).unwrap_or_default(),
@@ -233,41 +229,30 @@ fn top_logprobs(body: &At<'_, '_>) -> Result<Option<u8>, ApiError> {
 }
 
 fn response_format(body: &At<'_, '_>) -> Result<ResponseFormat, ApiError> {
-    #[derive(Clone, Copy)]
-    enum Form {
-        Text,
-        JsonObject,
-        JsonSchema,
-    }
-    const FORMS: &[(&str, Form)] = &[
-        ("json_object", Form::JsonObject),
-        ("json_schema", Form::JsonSchema),
-        ("text", Form::Text),
+    /// `None`: a schema says more.
+    const FORMS: &[(&str, Option<ResponseFormat>)] = &[
+        ("json_object", Some(ResponseFormat::JsonObject)),
+        ("json_schema", None),
+        ("text", Some(ResponseFormat::Text)),
     ];
     let Some(at) = body.get("response_format") else {
         return Ok(ResponseFormat::Text);
     };
     let at = at.object()?;
-    match at.require("type")?.word(FORMS)? {
-        Form::Text => Ok(ResponseFormat::Text),
-        Form::JsonObject => Ok(ResponseFormat::JsonObject),
-        Form::JsonSchema => {
-            let format = at.require("json_schema")?.object()?;
-            let schema = format.get("schema").map(At::object).transpose()?;
-            Ok(ResponseFormat::JsonSchema {
-                name: format.require("name")?.name()?.to_owned(),
-                description: format
-                    .get("description")
-                    .map(|description| description.string().map(str::to_owned))
-                    .transpose()?,
-                schema: schema.map(|schema| schema.value().to_value()),
-                strict: format
-                    .get("strict")
-                    .map(|strict| strict.boolean())
-                    .transpose()?,
-            })
-        }
+    if let Some(form) = at.require("type")?.word(FORMS)? {
+        return Ok(form);
     }
+    let format = at.require("json_schema")?.object()?;
+    let schema = format.get("schema").map(At::object).transpose()?;
+    Ok(ResponseFormat::JsonSchema {
+        name: format.require("name")?.name()?.to_owned(),
+        description: format.text("description")?,
+        schema: schema.map(|schema| schema.value().to_value()),
+        strict: format
+            .get("strict")
+            .map(|strict| strict.boolean())
+            .transpose()?,
+    })
 }
 
 /// Answers are text: spoken ones are refused, because a text would not be what was asked for.

@@ -99,19 +99,18 @@ fn function(at: &At<'_, '_>) -> Result<FunctionTool, ApiError> {
     let parameters = at.get("parameters").map(At::object).transpose()?;
     Ok(FunctionTool {
         name: at.require("name")?.name()?.to_owned(),
-        description: at
-            .get("description")
-            .map(|description| description.string().map(str::to_owned))
-            .transpose()?,
+        description: at.text("description")?,
         parameters: parameters.map(|parameters| parameters.value().to_value()),
-        strict: match at.get("strict") {
-            None => false,
-            Some(strict) => strict.boolean()?,
-        },
+        strict: at.flag("strict")?,
     })
 }
 
 fn tool_choice(at: &At<'_, '_>, tools: &[FunctionTool]) -> Result<ToolChoice, ApiError> {
+    const WORDS: &[(&str, ToolChoice)] = &[
+        ("none", ToolChoice::None),
+        ("auto", ToolChoice::Auto),
+        ("required", ToolChoice::Required),
+    ];
     #[derive(Clone, Copy)]
     enum Form {
         Function,
@@ -123,32 +122,32 @@ fn tool_choice(at: &At<'_, '_>, tools: &[FunctionTool]) -> Result<ToolChoice, Ap
         ("allowed_tools", Form::Allowed),
         ("custom", Form::Custom),
     ];
-    let choice = match at.value() {
-        Json::String(_) => match at.word(&[("none", 0), ("auto", 1), ("required", 2)])? {
-            0 => return Ok(ToolChoice::None),
-            1 => return Ok(ToolChoice::Auto),
-            _ => ToolChoice::Required,
-        },
-        Json::Object(_) => {
-            let kind = at.require("type")?;
-            match kind.word(FORMS)? {
-                Form::Function => {
-                    let function = at.require("function")?.object()?;
-                    ToolChoice::Function(named(&function.require("name")?, tools)?)
-                }
-                Form::Allowed => allowed_tools(&at.require("allowed_tools")?, tools)?,
-                Form::Custom => return Err(fault::unsupported(kind.path(), NO_CUSTOM)),
-            }
-        }
+    let word = match at.value() {
+        Json::String(_) => Some(at.word(WORDS)?),
+        Json::Object(_) => None,
         _ => return Err(at.wrong_type("one of a string or an object")),
     };
-    if tools.is_empty() {
+    if tools.is_empty() && !matches!(word, Some(ToolChoice::None | ToolChoice::Auto)) {
         return Err(fault::invalid(
             at.path(),
             "Invalid value for 'tool_choice': 'tool_choice' is only allowed when 'tools' are specified.",
         ));
     }
-    Ok(choice)
+    if let Some(word) = word {
+        return Ok(word);
+    }
+    let kind = at.require("type")?;
+    match kind.word(FORMS)? {
+        Form::Function => {
+            let function = at.require("function")?.object()?;
+            Ok(ToolChoice::Function(named(
+                &function.require("name")?,
+                tools,
+            )?))
+        }
+        Form::Allowed => allowed_tools(&at.require("allowed_tools")?, tools),
+        Form::Custom => Err(fault::unsupported(kind.path(), NO_CUSTOM)),
+    }
 }
 
 /// `{"mode", "tools"}`.
@@ -177,13 +176,7 @@ fn allowed_tools(at: &At<'_, '_>, tools: &[FunctionTool]) -> Result<ToolChoice, 
 /// `none`, `auto` or `{"name"}`.
 fn function_call(at: &At<'_, '_>, tools: &[FunctionTool]) -> Result<ToolChoice, ApiError> {
     match at.value() {
-        Json::String(_) => {
-            if at.word(&[("none", false), ("auto", true)])? {
-                Ok(ToolChoice::Auto)
-            } else {
-                Ok(ToolChoice::None)
-            }
-        }
+        Json::String(_) => at.word(&[("none", ToolChoice::None), ("auto", ToolChoice::Auto)]),
         Json::Object(_) => Ok(ToolChoice::Function(named(&at.require("name")?, tools)?)),
         _ => Err(at.wrong_type("one of a string or an object")),
     }
@@ -192,7 +185,7 @@ fn function_call(at: &At<'_, '_>, tools: &[FunctionTool]) -> Result<ToolChoice, 
 /// The name of one of `tools`.
 fn named(at: &At<'_, '_>, tools: &[FunctionTool]) -> Result<String, ApiError> {
     let name = at.string()?;
-    if !tools.is_empty() && !tools.iter().any(|tool| tool.name == name) {
+    if !tools.iter().any(|tool| tool.name == name) {
         return Err(fault::invalid(
             at.path(),
             "The function that is named here is none of the request's.",

@@ -35,7 +35,7 @@ fn subscriber(form: Form, level: LogLevel, sink: Sink) -> impl Subscriber + Send
 /// The lines that `act` writes.
 fn lines(form: Form, level: LogLevel, act: impl FnOnce()) -> Vec<String> {
     let paper = Paper::default();
-    let sink = Sink::start(paper.clone()).unwrap();
+    let sink = Sink::start(form, paper.clone()).unwrap();
     tracing::subscriber::with_default(subscriber(form, level, sink.clone()), act);
     sink.flush(Duration::from_secs(10));
     let text = String::from_utf8(paper.0.lock().unwrap().clone()).unwrap();

@@ -6,6 +6,9 @@ use serde_json::{Map, Value};
 
 use super::{MAX_DEPTH, Repair, SchemaError};
 
+/// Longer lists of values are not compared with each other; the first one stays.
+const MAX_COMPARED: usize = 200;
+
 /// A schema whose only company for one reference is `allOf` around it, as older tools write it: without the `allOf`.
 pub(super) fn lift_single(map: &Map<String, Value>) -> Cow<'_, Map<String, Value>> {
     let reference = match map
@@ -128,25 +131,26 @@ fn combine(merged: &mut Map<String, Value>, key: &str, value: &Value) {
             }
         }
         ("required", Value::Array(held), Value::Array(more)) => held.extend(more.iter().cloned()),
-        ("enum", Value::Array(held), Value::Array(more)) => {
-            if held.iter().any(|value| more.contains(value)) {
-                held.retain(|value| more.contains(value));
-            }
+        ("enum", Value::Array(held), Value::Array(more))
+            if held.len().max(more.len()) <= MAX_COMPARED
+                && held.iter().any(|value| more.contains(value)) =>
+        {
+            held.retain(|value| more.contains(value));
         }
-        ("type", held @ Value::String(_), Value::String(more)) => {
-            if *held == "number" && more == "integer" {
-                *held = value.clone();
-            }
+        ("type", held @ Value::String(_), more @ Value::String(_))
+            if *held == "number" && *more == "integer" =>
+        {
+            *held = more.clone();
         }
-        ("minimum" | "exclusiveMinimum" | "minItems", held, more) => {
-            if more.as_f64() > held.as_f64() {
-                *held = more.clone();
-            }
+        ("minimum" | "exclusiveMinimum" | "minItems", held, more)
+            if more.as_f64() > held.as_f64() =>
+        {
+            *held = more.clone();
         }
-        ("maximum" | "exclusiveMaximum" | "maxItems", held, more) => {
-            if more.as_f64().is_some() && more.as_f64() < held.as_f64() {
-                *held = more.clone();
-            }
+        ("maximum" | "exclusiveMaximum" | "maxItems", held, more)
+            if more.as_f64().is_some() && more.as_f64() < held.as_f64() =>
+        {
+            *held = more.clone();
         }
         _ => {}
     }

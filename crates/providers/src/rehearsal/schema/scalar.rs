@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Number, Value};
 
-use super::{super::words, count, types};
+use super::{super::words, count, pattern, types};
 
 /// Longer texts are not made.
 const MAX_LENGTH: usize = 10_000;
@@ -64,7 +64,7 @@ fn is_of_type(value: &Value, kind: &str) -> bool {
     }
 }
 
-/// A text that fits; `None` where the lengths contradict each other. A `pattern` is not looked at.
+/// A text that fits; `None` where the lengths contradict each other, or the pattern is not understood.
 pub(super) fn string(schema: &Map<String, Value>, name: &str, variant: usize) -> Option<Value> {
     let format = schema.get("format").and_then(Value::as_str);
     if let Some(text) = format.and_then(|format| of_format(format, variant)) {
@@ -72,6 +72,9 @@ pub(super) fn string(schema: &Map<String, Value>, name: &str, variant: usize) ->
     }
     let least = count(schema, "minLength").unwrap_or(0);
     let most = count(schema, "maxLength").unwrap_or(MAX_LENGTH);
+    if let Some(pattern) = schema.get("pattern").and_then(Value::as_str) {
+        return pattern::text(pattern, least, most, variant).map(Value::from);
+    }
     if least > most || least > MAX_LENGTH {
         return None;
     }

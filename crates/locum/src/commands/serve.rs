@@ -1,0 +1,157 @@
+//! `locum serve`: puts the parts together, runs them, and takes them apart in order.
+
+use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
+
+use anyhow::{Context, anyhow};
+use locum_api::App;
+use locum_engine::{ports::World, settings::Settings};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::{net::TcpListener, runtime, time::timeout};
+use tracing::{info, warn};
+
+use crate::{
+    clock::SystemClock,
+    entropy::SystemEntropy,
+    exit::{Exit, Failure},
+    server::{Ended, Limits, Server},
+    signals, telemetry,
+    transport::HttpTransport,
+    variables::Variables,
+};
+
+/// How long the last traces have to get out.
+const LAST_TRACES: Duration = Duration::from_secs(3);
+/// The same, once somebody has asked twice to stop.
+const LAST_TRACES_AT_ONCE: Duration = Duration::from_millis(500);
+
+/// Serves until it is asked to stop.
+pub fn run(variables: &Variables) -> Result<Exit, Failure> {
+    let settings = variables.settings().map_err(Failure::misused)?;
+    run_with(settings, "serve", |_, _| Ok(()))
+}
+
+/// Serves until it is asked to stop. `greet` is called once it listens; `command` is what the operator typed.
+pub fn run_with(
+    settings: Settings,
+    command: &str,
+    greet: impl FnOnce(&Settings, SocketAddr) -> Result<(), Failure>,
+) -> Result<Exit, Failure> {
+    settings.enabled_providers().map_err(Failure::misused)?;
+    let files = raise_file_limit();
+    let runtime = runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("no runtime")
+        .map_err(Failure::failed)?;
+    let transport = HttpTransport::new(settings.provider_connect_timeout);
+    let telemetry = telemetry::start(&settings, &transport, runtime.handle())
+        .context("no telemetry")
+        .map_err(Failure::failed)?;
+    if let Err(error) = files {
+        warn!(%error, "the limit of open files stays as it is");
+    }
+    let ended = runtime.block_on(serve(settings, transport, command, greet));
+    let last_traces = match ended {
+        Ok(Exit::Done) => LAST_TRACES,
+        _ => LAST_TRACES_AT_ONCE,
+    };
+    telemetry.finish(last_traces);
+    // What is still running then is cut off.
+    runtime.shutdown_background();
+    ended
+}
+
+async fn serve(
+    settings: Settings,
+    transport: HttpTransport,
+    command: &str,
+    greet: impl FnOnce(&Settings, SocketAddr) -> Result<(), Failure>,
+) -> Result<Exit, Failure> {
+    let mut stops = signals::stops().map_err(Failure::failed)?;
+    let world = World {
+        transport: Arc::new(transport),
+        clock: Arc::new(SystemClock::new()),
+        entropy: Arc::new(SystemEntropy),
+    };
+    let wanted = SocketAddr::new(settings.host, settings.port);
+    let app = App::new(settings, world).map_err(|error| Failure::misused(anyhow!(error)))?;
+    let app = Arc::new(app);
+    let settings = &app.settings;
+    let listener = TcpListener::bind(wanted).await;
+    let listener = listener.map_err(|error| cannot_listen(wanted, command, error))?;
+    let address = listener.local_addr().map_err(Failure::failed)?;
+    let limits = Limits {
+        max_header_bytes: settings.max_header_bytes,
+        max_connections: settings.max_connections,
+        request_timeout: settings.request_timeout,
+    };
+    let server = Server::new(listener, locum_api::router(Arc::clone(&app)), limits);
+    greet(settings, address)?;
+    announce(settings, address);
+
+    let grace = settings.shutdown_grace;
+    let mut second_stop = stops.clone();
+    let stop = async {
+        // Where nobody can ask any more, nobody does.
+        let _ = stops.wait_for(|&asked| asked >= 1).await;
+        app.drain();
+        info!("stopping; running answers are finished first");
+    };
+    let give_up = async {
+        let _ = timeout(grace, second_stop.wait_for(|&asked| asked >= 2)).await;
+    };
+    Ok(match server.run(stop, give_up).await {
+        Ended::Answered => {
+            info!("stopped");
+            Exit::Done
+        }
+        Ended::CutOff(answers) => {
+            warn!(answers, "stopped before these were finished");
+            Exit::CutOff
+        }
+    })
+}
+
+/// Says what there is now, and what there is not although it looks as if it should be.
+fn announce(settings: &Settings, address: SocketAddr) {
+    let providers = settings.enabled_providers().unwrap_or_default().join(", ");
+    let authentication = if settings.enable_auth { "on" } else { "off" };
+    info!(providers, authentication, "listening on http://{address}");
+    for key in settings.idle_keys() {
+        warn!("{key} is set, but its provider is not enabled");
+    }
+    if !settings.enable_auth && !address.ip().is_loopback() {
+        warn!("ENABLE_AUTH is false: whoever reaches {address} spends the providers' money");
+    }
+}
+
+fn cannot_listen(address: SocketAddr, command: &str, error: io::Error) -> Failure {
+    let port = address.port();
+    Failure::failed(match error.kind() {
+        io::ErrorKind::AddrInUse => anyhow!(
+            "{address} is taken: another program listens there. Choose another port: PORT={} locum {command}",
+            port.checked_add(1).unwrap_or(port - 1)
+        ),
+        io::ErrorKind::PermissionDenied => anyhow!(
+            "this user may not listen on {address}. Choose a port above 1023: PORT=8787 locum {command}"
+        ),
+        io::ErrorKind::AddrNotAvailable => anyhow!(
+            "{} is no address of this machine; HOST takes one of its own, 0.0.0.0 or ::",
+            address.ip()
+        ),
+        _ => anyhow!(error).context(format!("{address} cannot be listened on")),
+    })
+}
+
+/// Allows as many open files, which connections are, as the system lets this user have.
+fn raise_file_limit() -> io::Result<()> {
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current == limit.maximum {
+        return Ok(());
+    }
+    let raised = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
+    Ok(setrlimit(Resource::Nofile, raised)?)
+}
