@@ -131,22 +131,17 @@ impl From<IpAddr> for Counted {
 
 /// A duration as Go prints it and OpenAI writes it: `120ms`, `1s`, `8.64s`, `6m0s`, `1h0m5s`.
 pub(crate) fn go_duration(duration: Duration) -> HeaderValue {
-    let millis = duration.as_millis();
-    if millis < 1000 {
-        return header_value(format!("{}ms", millis.max(1)));
-    }
-    let (hours, minutes) = (millis / 3_600_000, millis / 60_000 % 60);
-    let seconds = (millis % 60_000) as f64 / 1e3;
-    header_value(if hours > 0 {
-        format!("{hours}h{minutes}m{seconds}s")
-    } else if minutes > 0 {
-        format!("{minutes}m{seconds}s")
-    } else {
-        format!("{seconds}s")
-    })
-}
-
-fn header_value(text: String) -> HeaderValue {
+    let (seconds, millis) = (duration.as_secs(), duration.subsec_millis());
+    let fraction = match millis {
+        0 => String::new(),
+        millis => format!(".{millis:03}").trim_end_matches('0').to_owned(),
+    };
+    let text = match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
+        (0, 0, 0) => format!("{}ms", millis.max(1)),
+        (0, 0, seconds) => format!("{seconds}{fraction}s"),
+        (0, minutes, seconds) => format!("{minutes}m{seconds}{fraction}s"),
+        (hours, minutes, seconds) => format!("{hours}h{minutes}m{seconds}{fraction}s"),
+    };
     HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("1s"))
 }
 

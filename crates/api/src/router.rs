@@ -12,7 +12,7 @@ use tower::ServiceBuilder;
 
 use crate::{
     App,
-    cors::cors_layer,
+    cors::CrossOriginLayer,
     edge::EdgeLayer,
     guard::{Access, GuardLayer},
     routes::{
@@ -60,10 +60,11 @@ pub const ROUTES: &[Route] = &[
 
 /// All of Locum's HTTP, as a service.
 pub fn router(app: Arc<App>) -> Router {
+    let cross_origin = CrossOriginLayer::new(&app.settings);
     let around = |path: &'static str, access: Access| {
         ServiceBuilder::new()
             .layer(EdgeLayer::new(Arc::clone(&app), path))
-            .option_layer(cors_layer(&app.settings))
+            .layer(cross_origin.clone())
             .layer(GuardLayer::new(Arc::clone(&app), access))
     };
     let mut paths: BTreeMap<&'static str, MethodRouter<Arc<App>>> = BTreeMap::new();

@@ -154,3 +154,61 @@ impl TryFrom<Written> for Behaviour {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(written: Value, expected: impl Into<Behaviour>) {
+        let behaviour: Behaviour = serde_json::from_value(written).unwrap();
+        assert_eq!(behaviour, expected.into());
+    }
+
+    #[test]
+    fn behaviours_are_read_as_they_are_written() {
+        check(json!({"fault": "refuse_reset"}), Fault::Reset);
+        check(json!({"fault": "cut", "after": 3}), Fault::Cut(3));
+        check(
+            json!({"status": 503, "times": 2}),
+            Fault::Status(503).times(2),
+        );
+        check(
+            json!({"status": 429, "retry_after": 1}),
+            Fault::RetryAfter(1),
+        );
+        check(json!({"body": {"a": 1}}), Fault::body(json!({"a": 1})));
+        check(
+            json!({"status": 429, "headers": {"x-a": "b"}, "body": {}}),
+            Fault::Exactly {
+                status: 429,
+                headers: vec![("x-a".into(), "b".into())],
+                body: json!({}),
+            },
+        );
+        check(json!({"chunks": ["x"]}), Fault::Chunks(vec![json!("x")]));
+        check(
+            json!({"dialect": "gemini", "delay_ms": 20}),
+            Fault::Good
+                .after(Duration::from_millis(20))
+                .of(Dialect::Gemini),
+        );
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        for written in [
+            json!({"fault": "cut", "body": {}}),
+            json!({"status": 500, "retry_after": 1}),
+            json!({"fault": "unheard"}),
+            json!({"faults": "cut"}),
+        ] {
+            assert!(
+                serde_json::from_value::<Behaviour>(written.clone()).is_err(),
+                "{written}"
+            );
+        }
+    }
+}

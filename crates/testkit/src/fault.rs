@@ -253,3 +253,6 @@ fn dribble(mut reply: Reply, size: usize) -> Reply {
     reply.frames = frames;
     reply
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,21 +2,37 @@
 
 mod embeddings;
 pub(crate) mod error;
+mod fields;
 mod generate;
 mod models;
+mod strict;
+
+use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use http::{Method, Request, StatusCode};
 use serde_json::{Value, json};
 
+pub use generate::signature;
+
 use crate::reply::Reply;
 
-/// The good answer to `request`, or its refusal.
-pub(crate) fn answer(request: &Request<Bytes>, key: &str, ordinal: usize) -> Reply {
-    respond(request, key, ordinal).unwrap_or_else(|refusal| refusal)
+/// The good answer to `request`, or its refusal. `signatures` are those that were scripted, and are genuine too.
+pub(crate) fn answer(
+    request: &Request<Bytes>,
+    key: &str,
+    ordinal: usize,
+    signatures: &BTreeSet<String>,
+) -> Reply {
+    respond(request, key, ordinal, signatures).unwrap_or_else(|refusal| refusal)
 }
 
-fn respond(request: &Request<Bytes>, key: &str, ordinal: usize) -> Result<Reply, Reply> {
+fn respond(
+    request: &Request<Bytes>,
+    key: &str,
+    ordinal: usize,
+    signatures: &BTreeSet<String>,
+) -> Result<Reply, Reply> {
     check_key(request, key)?;
     let uri = request.uri();
     let path = uri.path().trim_start_matches("/v1beta/");
@@ -34,16 +50,28 @@ fn respond(request: &Request<Bytes>, key: &str, ordinal: usize) -> Result<Reply,
     let model = models::find(name, method)?;
     let body = body(request)?;
     match (request.method(), method) {
-        (&Method::POST, "generateContent") => generate::whole(model, &body, ordinal),
-        (&Method::POST, "streamGenerateContent") => {
-            let is_sse = uri
-                .query()
-                .is_some_and(|query| query.split('&').any(|pair| pair == "alt=sse"));
-            generate::stream(model, &body, ordinal, is_sse)
+        (&Method::POST, "generateContent") => {
+            strict::check(model, &body, signatures)?;
+            Ok(generate::whole(model, &body, ordinal))
         }
-        (&Method::POST, "embedContent") => embeddings::one(&body),
-        (&Method::POST, "batchEmbedContents") => embeddings::batch(name, &body),
-        (&Method::POST, "countTokens") => generate::count_tokens(&body),
+        (&Method::POST, "streamGenerateContent") => {
+            strict::check(model, &body, signatures)?;
+            let query = uri.query().unwrap_or_default();
+            let is_sse = query.split('&').any(|pair| pair == "alt=sse");
+            Ok(generate::stream(model, &body, ordinal, is_sse))
+        }
+        (&Method::POST, "embedContent") => {
+            fields::check(&body, &fields::EMBED)?;
+            embeddings::one(&body)
+        }
+        (&Method::POST, "batchEmbedContents") => {
+            fields::check(&body, &fields::BATCH_EMBED)?;
+            embeddings::batch(name, &body)
+        }
+        (&Method::POST, "countTokens") => {
+            fields::check(&body, &fields::COUNT_TOKENS)?;
+            Ok(generate::count_tokens(&body))
+        }
         _ => Err(unknown_path()),
     }
 }
@@ -82,3 +110,6 @@ pub(crate) fn endless_chunk() -> Value {
         "responseId": "endless",
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,6 +17,7 @@
 //! in their words.
 //!
 //! Read in this order: [`dialect`] and [`reply`] (the words), [`fault`] and [`behaviour`] (what can be scripted), [`script`] (the upstream),
+//! [`seen`] (what it remembers of a request),
 //! `openai` and `gemini` (their good answers and their strictness), [`clock`], [`entropy`] and [`memory`] (the engine's
 //! ports), [`server`] (the same upstream on a socket).
 
@@ -32,6 +33,7 @@ mod openai;
 pub mod reply;
 mod sample;
 pub mod script;
+pub mod seen;
 pub mod server;
 mod vector;
 
@@ -44,8 +46,10 @@ pub use clock::VirtualClock;
 pub use dialect::Dialect;
 pub use entropy::SeededEntropy;
 pub use fault::Fault;
+pub use gemini::signature;
 pub use memory::MemoryTransport;
-pub use script::{Ending, Scripted, Seen};
+pub use script::Scripted;
+pub use seen::{Ending, Seen};
 
 /// The keys that scripted upstreams accept.
 pub const UPSTREAM_KEY: &str = "upstream-key";

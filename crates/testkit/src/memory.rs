@@ -175,14 +175,13 @@ mod tests {
             .unwrap()
     }
 
+    type Pieces = Vec<Result<Bytes, TransportError>>;
+
     /// What comes of a request: the status and the body's pieces.
     fn sent(
         faults: impl IntoIterator<Item = Fault>,
         stream: bool,
-    ) -> (
-        Handles,
-        Result<(StatusCode, Vec<Result<Bytes, TransportError>>), TransportError>,
-    ) {
+    ) -> (Handles, Result<(StatusCode, Pieces), TransportError>) {
         let (world, handles) = world(1);
         handles.upstream.openai(faults);
         let outcome = handles.clock.run(async {

@@ -1,21 +1,23 @@
 //! A scripted upstream: what it does to coming requests, and what it was asked.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeSet, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, StatusCode};
+use http::{Request, StatusCode};
 use serde_json::{Value, json};
 
 use crate::{
     UPSTREAM_KEY,
     behaviour::Behaviour,
     dialect::Dialect,
+    fault::Fault,
     gemini, openai,
     reply::{Act, Answer, Frame, Reply},
+    seen::{Ending, Seen},
 };
 
 /// An upstream that does what it is told, and where it is told nothing, answers well. It is OpenAI and Gemini at once; the
@@ -31,87 +33,10 @@ struct State {
     pace: Duration,
     queue: VecDeque<Behaviour>,
     seen: Vec<Seen>,
+    /// The thought signatures that scripted answers held.
+    signatures: BTreeSet<String>,
     /// Counts what `clear` forgets too: a ticket of a forgotten request must not be taken for another's.
     forgotten: usize,
-}
-
-/// A request that came, and how it ended.
-#[derive(Debug, Clone)]
-pub struct Seen {
-    /// Whose protocol it spoke.
-    pub dialect: Dialect,
-    /// When it came, on the clock of whoever serves.
-    pub at: Duration,
-    /// The method.
-    pub method: Method,
-    /// The path, with the query.
-    pub path: String,
-    /// The headers.
-    pub headers: HeaderMap,
-    /// The body.
-    pub body: Bytes,
-    /// What the upstream finds wrong with the request, also where something else was scripted for it.
-    pub complaint: Option<String>,
-    /// How it ended.
-    pub ending: Ending,
-}
-
-/// How far the answer to a request has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ending {
-    /// Not to its end.
-    Open,
-    /// It was given whole.
-    Complete,
-    /// The upstream broke it off.
-    Broken,
-    /// The asker hung up before the end.
-    HungUp,
-}
-
-impl Seen {
-    /// The body as JSON; null where it is none.
-    pub fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_default()
-    }
-
-    /// A header's text; empty where there is none.
-    pub fn header(&self, name: &str) -> &str {
-        self.headers
-            .get(name)
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default()
-    }
-
-    /// Whether the asker hung up before the end.
-    pub fn is_cancelled(&self) -> bool {
-        self.ending == Ending::HungUp
-    }
-
-    /// As `GET /__requests` tells it.
-    pub fn to_json(&self) -> Value {
-        let headers: serde_json::Map<String, Value> = self
-            .headers
-            .iter()
-            .map(|(name, value)| {
-                let text = String::from_utf8_lossy(value.as_bytes()).into_owned();
-                (name.as_str().to_owned(), Value::String(text))
-            })
-            .collect();
-        let body = match serde_json::from_slice(&self.body) {
-            Ok(json) => json,
-            Err(_) if self.body.is_empty() => Value::Null,
-            Err(_) => Value::String(String::from_utf8_lossy(&self.body).into_owned()),
-        };
-        json!({
-            "method": self.method.as_str(),
-            "path": self.path,
-            "headers": headers,
-            "body": body,
-            "complaint": self.complaint,
-            "cancelled": self.is_cancelled(),
-        })
-    }
 }
 
 impl Default for Scripted {
@@ -129,6 +54,7 @@ impl Scripted {
                 pace: Duration::ZERO,
                 queue: VecDeque::new(),
                 seen: Vec::new(),
+                signatures: BTreeSet::new(),
                 forgotten: 0,
             })),
         }
@@ -146,8 +72,18 @@ impl Scripted {
 
     /// Appends what the coming requests get, one each; a behaviour that names a dialect waits for a request in it.
     pub fn script<B: Into<Behaviour>>(&self, behaviours: impl IntoIterator<Item = B>) {
-        let behaviours = behaviours.into_iter().map(Into::into);
-        self.state().queue.extend(behaviours);
+        let behaviours: Vec<Behaviour> = behaviours.into_iter().map(Into::into).collect();
+        let mut state = self.state();
+        for behaviour in &behaviours {
+            match &behaviour.fault {
+                Fault::Exactly { body, .. } => collect_signatures(body, &mut state.signatures),
+                Fault::Chunks(chunks) => chunks
+                    .iter()
+                    .for_each(|chunk| collect_signatures(chunk, &mut state.signatures)),
+                _ => {}
+            }
+        }
+        state.queue.extend(behaviours);
     }
 
     /// As [`script`](Scripted::script), for requests in OpenAI's dialect.
@@ -216,7 +152,7 @@ impl Scripted {
         };
         let mut state = self.state();
         let ordinal = state.forgotten + state.seen.len();
-        let good = answer(dialect, request, &state.key, ordinal);
+        let good = state.answer(dialect, request, ordinal);
         let complaint =
             (!good.status.is_success()).then(|| String::from_utf8_lossy(&good.body()).into_owned());
         state.seen.push(Seen {
@@ -270,6 +206,14 @@ impl Scripted {
 }
 
 impl State {
+    /// The good answer in `dialect`, or the refusal of a request that is not good. `ordinal` goes into the answer's id.
+    fn answer(&self, dialect: Dialect, request: &Request<Bytes>, ordinal: usize) -> Reply {
+        match dialect {
+            Dialect::OpenAi => openai::answer(request, &self.key, ordinal),
+            Dialect::Gemini => gemini::answer(request, &self.key, ordinal, &self.signatures),
+        }
+    }
+
     fn next_behaviour(&mut self, dialect: Dialect) -> Option<Behaviour> {
         let index = self
             .queue
@@ -284,11 +228,22 @@ impl State {
     }
 }
 
-/// The good answer in `dialect`, or the refusal of a request that is not good. `ordinal` goes into the answer's id.
-fn answer(dialect: Dialect, request: &Request<Bytes>, key: &str, ordinal: usize) -> Reply {
-    match dialect {
-        Dialect::OpenAi => openai::answer(request, key, ordinal),
-        Dialect::Gemini => gemini::answer(request, key, ordinal),
+fn collect_signatures(json: &Value, signatures: &mut BTreeSet<String>) {
+    match json {
+        Value::Array(items) => items
+            .iter()
+            .for_each(|item| collect_signatures(item, signatures)),
+        Value::Object(object) => {
+            for (name, value) in object {
+                match value {
+                    Value::String(text) if name == "thoughtSignature" => {
+                        signatures.insert(text.clone());
+                    }
+                    _ => collect_signatures(value, signatures),
+                }
+            }
+        }
+        _ => {}
     }
 }
 
@@ -327,3 +282,6 @@ impl Drop for Ticket {
         self.upstream.note(self.ordinal, Ending::HungUp);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,7 +13,12 @@ use locum_engine::{
 };
 
 use super::{answer_head, event_stream, for_clients, json};
-use crate::{App, body, error::HttpError, stream, wire};
+use crate::{
+    App, body,
+    error::HttpError,
+    stream,
+    wire::{self, AnswerHead},
+};
 
 /// `POST /v1/chat/completions`
 pub(crate) async fn create_chat_completion(
@@ -39,14 +44,16 @@ pub(crate) async fn create_chat_completion(
         source,
     };
     let reply = app.gateway.chat(call, &trail).await?;
-    let mut head = answer_head(&app, "chatcmpl-", reply.served.model);
-    head.functions = peek.functions;
+    let head = || AnswerHead {
+        functions: peek.functions,
+        ..answer_head(&app, "chatcmpl-", reply.served.model)
+    };
     Ok(match reply.body {
-        ChatBody::Whole(answer) => json(wire::chat::encode(&answer, &head)),
+        ChatBody::Whole(answer) => json(wire::chat::encode(&answer, &head())),
         ChatBody::WholeRaw(bytes) => json(bytes),
         ChatBody::Events(events) => {
             let events = Box::pin(for_clients(&app, events));
-            event_stream(stream::chat_stream(events, head, peek.include_usage))
+            event_stream(stream::chat_stream(events, head(), peek.include_usage))
         }
         ChatBody::Raw(events) => {
             event_stream(stream::raw_stream(Box::pin(for_clients(&app, events))))

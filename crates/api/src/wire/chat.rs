@@ -21,3 +21,6 @@ pub use request::parse;
 pub(crate) use answer::{Logprobs, finish_word};
 
 pub(super) use request::{Sampling, check_ignored, count, sampling, streaming};
+
+#[cfg(test)]
+mod tests;

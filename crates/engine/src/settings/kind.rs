@@ -12,12 +12,15 @@ use ipnet::IpNet;
 
 use super::value::Secret;
 
+/// Reads a value; `None` where it is none of its kind.
+type Parse<T> = Box<dyn Fn(&str) -> Option<T>>;
+
 /// What values a setting takes.
 pub(super) struct Kind<T> {
     /// In words, to follow "it takes".
     pub takes: String,
-    /// Reads a value; `None` where it is none of this kind.
-    pub parse: Box<dyn Fn(&str) -> Option<T>>,
+    /// How it is read.
+    pub parse: Parse<T>,
     /// How a value, such as the default, is written.
     pub show: fn(&T) -> String,
 }

@@ -1,6 +1,6 @@
 //! `locum serve`: puts the parts together, runs them, and takes them apart in order.
 
-use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::{Context, anyhow};
 use locum_api::App;

@@ -53,13 +53,14 @@ pub(super) async fn serve<S>(
         progress: Arc::clone(&progress),
         everywhere,
     };
+    // Never with `pipeline_flush`: it lets an answer grow in memory while its client takes nothing, and keeps hyper's own
+    // replies back.
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         // The guard's own clock is cheaper and answers.
         .header_read_timeout(None)
         .max_header_size(limits.max_header_bytes)
         .max_buf_size(limits.max_header_bytes.max(BUFFER_BYTES))
-        .pipeline_flush(true)
         .serve_connection(TokioIo::new(guard), answerer);
 
     let is_over = tokio::select! {

@@ -8,6 +8,7 @@
 mod answers;
 mod bytes;
 mod conversation;
+mod documented;
 mod embeddings;
 mod endings;
 mod errors;

@@ -18,35 +18,31 @@ const THOUGHT_TOKENS: u64 = 12;
 pub(super) const SIGNATURE_MARK: &str = "signed by the scripted upstream: ";
 
 /// The good answer, in one piece.
-pub(super) fn whole(model: &Model, body: &Value, ordinal: usize) -> Result<Reply, Reply> {
-    let answer = Answer::new(model, body, ordinal);
-    Ok(Reply::json(StatusCode::OK, &answer.whole()))
+pub(super) fn whole(model: &Model, body: &Value, ordinal: usize) -> Reply {
+    Reply::json(StatusCode::OK, &Answer::new(model, body, ordinal).whole())
 }
 
-/// The good answer as a stream: server-sent events, or the pieces of a JSON array where the caller has not asked for them.
-pub(super) fn stream(
-    model: &Model,
-    body: &Value,
-    ordinal: usize,
-    is_sse: bool,
-) -> Result<Reply, Reply> {
+/// The good answer as a stream: server-sent events, or a JSON array where the caller has not asked for them.
+pub(super) fn stream(model: &Model, body: &Value, ordinal: usize, is_sse: bool) -> Reply {
     let chunks = Answer::new(model, body, ordinal).chunks();
     if !is_sse {
-        return Ok(Reply::json(StatusCode::OK, &Value::Array(chunks)));
+        return Reply::json(StatusCode::OK, &Value::Array(chunks));
     }
     let events = chunks
         .iter()
         .map(|chunk| Bytes::from(format!("data: {chunk}\r\n\r\n")));
-    Ok(Reply::events(events))
+    Reply::events(events)
+}
+
+/// A thought signature that scripted upstreams take for genuine; each number gives another.
+pub fn signature(number: usize) -> String {
+    STANDARD.encode(format!("{SIGNATURE_MARK}{number}"))
 }
 
 /// How many tokens the contents have.
-pub(super) fn count_tokens(body: &Value) -> Result<Reply, Reply> {
+pub(super) fn count_tokens(body: &Value) -> Reply {
     let body = body.get("generateContentRequest").unwrap_or(body);
-    Ok(Reply::json(
-        StatusCode::OK,
-        &json!({"totalTokens": prompt_tokens(body)}),
-    ))
+    Reply::json(StatusCode::OK, &json!({"totalTokens": prompt_tokens(body)}))
 }
 
 fn contents(body: &Value) -> &[Value] {
@@ -206,10 +202,6 @@ impl<'a> Answer<'a> {
         }
     }
 
-    fn signature(&self) -> String {
-        STANDARD.encode(format!("{SIGNATURE_MARK}{}", self.ordinal))
-    }
-
     fn finish_reason(&self) -> &'static str {
         match &self.speech {
             Speech::Text(_, true) => "MAX_TOKENS",
@@ -263,7 +255,7 @@ impl<'a> Answer<'a> {
             }
             let mut part = json!({"functionCall": call});
             if index == 0 {
-                part["thoughtSignature"] = json!(self.signature());
+                part["thoughtSignature"] = json!(signature(self.ordinal));
             }
             parts.push(part);
         }
@@ -275,7 +267,7 @@ impl<'a> Answer<'a> {
         match &self.speech {
             Speech::Text(text, _) if text.is_empty() => {}
             Speech::Text(text, _) if self.model.generation >= (3, 0) => {
-                parts.push(json!({"text": text, "thoughtSignature": self.signature()}));
+                parts.push(json!({"text": text, "thoughtSignature": signature(self.ordinal)}));
             }
             Speech::Text(text, _) => parts.push(json!({"text": text})),
             Speech::Calls(calls) => parts.extend(self.calls(calls)),
@@ -310,7 +302,7 @@ impl<'a> Answer<'a> {
                         .map(|piece| json!({"text": piece})),
                 );
                 if self.model.generation >= (3, 0) && !text.is_empty() {
-                    steps.push(json!({"text": "", "thoughtSignature": self.signature()}));
+                    steps.push(json!({"text": "", "thoughtSignature": signature(self.ordinal)}));
                 }
             }
             Speech::Calls(calls) => steps.extend(self.calls(calls)),

@@ -206,7 +206,8 @@ fn check_schema(schema: &Value, is_strict: bool, context: &str, path: &str) -> R
         return refuse("the schema is not an object.");
     };
     let kind = object.get("type").and_then(Value::as_str);
-    if kind != Some("object") && !(object.is_empty() && !is_strict) {
+    let is_free = object.is_empty() && !is_strict;
+    if kind != Some("object") && !is_free {
         return refuse(&format!(
             "schema must be a JSON Schema of 'type: \"object\"', got 'type: \"{}\"'.",
             kind.unwrap_or("None")
