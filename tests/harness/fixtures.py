@@ -18,22 +18,23 @@ def upstreams(tmp_path_factory) -> Iterator[tuple[Upstream, Upstream]]:
 
 
 @pytest.fixture
-def openai_upstream(upstreams) -> Iterator[Upstream]:
+def openai_upstream(upstreams, request) -> Iterator[Upstream]:
     """OpenAI as far as Locum knows, with nothing scripted and no request seen."""
-    yield from lent(upstreams[0])
+    yield from lent(upstreams[0], request)
 
 
 @pytest.fixture
-def gemini_upstream(upstreams) -> Iterator[Upstream]:
+def gemini_upstream(upstreams, request) -> Iterator[Upstream]:
     """Gemini as far as Locum knows, with nothing scripted and no request seen."""
-    yield from lent(upstreams[1])
+    yield from lent(upstreams[1], request)
 
 
-def lent(upstream: Upstream) -> Iterator[Upstream]:
+def lent(upstream: Upstream, test: pytest.FixtureRequest) -> Iterator[Upstream]:
     """The upstream for one test. Whatever it was told to answer, it must have found every request to be right."""
     upstream.clear()
     yield upstream
-    assert [request["complaint"] for request in upstream.requests if request["complaint"]] == []
+    if "complaints" not in test.keywords:
+        assert [request["complaint"] for request in upstream.requests if request["complaint"]] == []
 
 
 @pytest.fixture(scope="session")

@@ -22,7 +22,7 @@ class Locum(Process):
     def __init__(self, folder: pathlib.Path, *arguments: str, wait: bool = True, **settings: str):
         self.port = int(settings.get("PORT") or free_port())
         self.url = f"http://127.0.0.1:{self.port}"
-        self.key = settings.get("API_KEY", KEY)
+        self.key = settings.get("API_KEY") or KEY
         defaults = {
             "API_KEY": KEY,
             "DATA_DIR": str(folder / "data"),

@@ -103,7 +103,8 @@ for (const [name, dialect] of Object.entries(dialects)) {
     }
 
     test("a stream that breaks raises", async () => {
-      await upstream().script({ fault: "cut", after: 3 });
+      // OpenAI's first chunk holds the role alone.
+      await upstream().script({ fault: "cut", after: name === "openai" ? 3 : 2 });
       const stream = await client.chat.completions.create({ model, messages: HELLO, stream: true });
       let seen = 0;
       await assert.rejects(

@@ -21,7 +21,9 @@ def test_several_prompts_with_several_answers_each(client, gemini_provider):
     assert all(choice.text for choice in answer.choices)
 
 
-def test_a_streamed_completion(client, gemini_provider):
+def test_a_streamed_completion(locum, gemini_provider):
+    # OpenAI's own streams have finish_reason null here, which the SDK's type does not allow.
+    client = locum.client(_strict_response_validation=False)
     gemini_provider.upstream.script(gemini_provider.text_stream("a ", "time."))
     chunks = list(client.completions.create(model=gemini_provider.model, prompt="Once upon", stream=True))
     assert "".join(choice.text for chunk in chunks for choice in chunk.choices) == "a time."

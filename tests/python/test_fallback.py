@@ -3,7 +3,7 @@
 import openai
 import pytest
 from harness.dialects import Gemini, OpenAi
-from harness.process import free_port
+from harness.process import free_port, wait_until
 from harness.server import routed_to
 
 HELLO = [{"role": "user", "content": "Hello"}]
@@ -112,10 +112,10 @@ def test_openai_answers_for_gemini(start, openai_provider, gemini_provider, faul
 
 def test_the_models_that_a_fallback_asks_for_can_be_set(start, openai_provider, gemini_provider):
     settings = routed_to(openai_provider.upstream.url, gemini_provider.upstream.url) | QUICK
-    locum = start(**settings, OPENAI_DEFAULT_MODEL="gpt-9")
+    locum = start(**settings, OPENAI_DEFAULT_MODEL="gpt-4.1")
     gemini_provider.upstream.script({"fault": "html"})
     ask(locum, gemini_provider.model)
-    assert openai_provider.upstream.last["model"] == "gpt-9"
+    assert openai_provider.upstream.last["model"] == "gpt-4.1"
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["plain", "stream"])
@@ -199,7 +199,7 @@ def test_one_bad_moment_is_retried_and_not_noticed(start, openai_provider, gemin
     assert (openai_provider.upstream.asked, gemini_provider.upstream.asked) == (2, 0)
 
 
-@pytest.mark.parametrize("fault", ["cut", "stall", "malformed_chunk"])
+@pytest.mark.parametrize("fault", ["cut", "stall", "malformed_chunk", "truncate", "error_chunk"])
 def test_a_stream_that_breaks_before_any_content_falls_back_unseen(start, openai_provider, gemini_provider, fault):
     locum = start(**routed_to(openai_provider.upstream.url, gemini_provider.upstream.url), **QUICK)
     openai_provider.upstream.script(*[{"fault": fault, "after": 1}] * 5)
@@ -209,8 +209,16 @@ def test_a_stream_that_breaks_before_any_content_falls_back_unseen(start, openai
     assert headers["x-locum-provider"] == "gemini"
 
 
+@pytest.mark.parametrize("fault", ["cut", "stall", "truncate"])
+def test_half_an_answer_is_none(start, openai_provider, gemini_provider, fault):
+    locum = start(**routed_to(openai_provider.upstream.url, gemini_provider.upstream.url), **QUICK)
+    openai_provider.upstream.script(*[{"fault": fault, "after": 1}] * 5)
+    gemini_provider.upstream.script(gemini_provider.text("From Gemini."))
+    assert ask(locum, openai_provider.model).parse().choices[0].message.content == "From Gemini."
+
+
 @pytest.mark.parametrize("dialect", [OpenAi, Gemini])
-@pytest.mark.parametrize("fault", ["cut", "stall", "malformed_chunk"])
+@pytest.mark.parametrize("fault", ["cut", "stall", "malformed_chunk", "truncate", "error_chunk"])
 def test_a_stream_that_breaks_after_content_raises(start, openai_upstream, gemini_upstream, dialect, fault):
     """No answer passes for whole that is not: the SDK raises, and nobody else is asked."""
     openai_provider, gemini_provider = OpenAi(openai_upstream), Gemini(gemini_upstream)
@@ -218,7 +226,8 @@ def test_a_stream_that_breaks_after_content_raises(start, openai_upstream, gemin
         (openai_provider, gemini_provider) if dialect is OpenAi else (gemini_provider, openai_provider)
     )
     locum = start(**routed_to(openai_upstream.url, gemini_upstream.url), **QUICK)
-    asked.upstream.script({"fault": fault, "after": 3})
+    # OpenAI's first chunk holds the role alone.
+    asked.upstream.script({"fault": fault, "after": 3 if dialect is OpenAi else 2})
     chunks = []
     with pytest.raises(openai.APIError) as broken:
         for chunk in locum.client().chat.completions.create(model=asked.model, messages=HELLO, stream=True):
@@ -240,6 +249,19 @@ def test_a_finished_stream_without_done_is_whole(start, openai_provider):
     assert "error" not in raw.text
 
 
+@pytest.mark.parametrize("dialect", [OpenAi, Gemini])
+def test_an_answer_without_end_does_not_fill_the_memory(start, openai_upstream, dialect):
+    provider = dialect(openai_upstream)
+    locum = start(**routed_to(**{f"{provider.name}_url": openai_upstream.url}), **QUICK)
+    before = locum.rss_bytes
+    openai_upstream.script(*[{"fault": "endless"}] * 5)
+    with pytest.raises(openai.InternalServerError) as failed:
+        ask(locum, provider.model)
+    assert failed.value.status_code == 502
+    assert locum.rss_bytes - before < 100 * 2**20
+    openai_upstream.wait_for_hangup()
+
+
 def test_a_circuit_opens_and_spares_a_dead_upstream(start, openai_provider, gemini_provider):
     settings = routed_to(openai_provider.upstream.url, gemini_provider.upstream.url)
     locum = start(**settings, PROVIDER_MAX_RETRIES="0")
@@ -252,3 +274,20 @@ def test_a_circuit_opens_and_spares_a_dead_upstream(start, openai_provider, gemi
     assert health["status"] == "degraded"
     assert health["providers"]["openai"]["circuit"] == "open"
     assert health["providers"]["gemini"]["circuit"] == "closed"
+
+
+def test_a_circuit_closes_when_the_upstream_is_well_again(start, openai_provider, gemini_provider):
+    settings = routed_to(openai_provider.upstream.url, gemini_provider.upstream.url)
+    locum = start(**settings, PROVIDER_MAX_RETRIES="0")
+    openai_provider.upstream.script({"fault": "refuse_reset", "times": 100})
+    wait_until(lambda: ask(locum, openai_provider.model) and circuit_of(locum, "openai") == "open", what="the opening")
+    openai_provider.upstream.clear()
+    wait_until(
+        lambda: ask(locum, openai_provider.model).headers["x-locum-provider"] == "openai", 30, "OpenAI's return"
+    )
+    assert circuit_of(locum, "openai") == "closed"
+    assert locum.http.get("/health").json()["status"] == "ok"
+
+
+def circuit_of(locum, provider):
+    return locum.http.get("/health").json()["providers"][provider]["circuit"]

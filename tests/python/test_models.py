@@ -62,9 +62,12 @@ def test_the_list_lives_when_a_provider_is_down(start, openai_upstream, gemini_u
     assert "gemini-3.8-flash" in {model.id for model in locum.client().models.list()}
 
 
-def test_a_name_that_no_rule_claims_goes_to_the_provider_that_lists_it(start, openai_upstream, gemini_upstream):
+@pytest.mark.complaints
+def test_a_name_that_no_rule_claims_goes_to_the_provider_that_lists_it(start, openai_provider, gemini_upstream):
+    openai_upstream = openai_provider.upstream
     listed = {"id": "llama-9", "object": "model", "created": 1, "owned_by": "me"}
-    openai_upstream.script({"body": {"object": "list", "data": [listed]}})
+    listing = {"body": {"object": "list", "data": [listed]}}
+    openai_upstream.script(listing, openai_provider.text("Good day."))
     locum = start(**routed_to(openai_upstream.url, gemini_upstream.url))
     locum.client().chat.completions.create(model="llama-9", messages=[{"role": "user", "content": "Hello"}])
     assert openai_upstream.last["model"] == "llama-9"

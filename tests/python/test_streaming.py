@@ -56,7 +56,7 @@ def test_a_stream_of_the_async_client(locum, provider):
 def test_the_stream_helper(client, provider):
     provider.upstream.script(provider.text_stream("Good ", "day", "."))
     with client.chat.completions.stream(model=provider.model, messages=HELLO) as stream:
-        events = [event.type for event in stream]
+        events = [event.type for event in stream if getattr(event, "delta", True)]
         answer = stream.get_final_completion()
     assert events.count("content.delta") == 3
     assert events.count("content.done") == 1
@@ -79,8 +79,8 @@ def test_the_wire_is_server_sent_events(locum, provider):
 
 def test_why_a_stream_ended(client, provider):
     provider.upstream.script(provider.text_stream("Good", finish="length"))
-    chunks = list(client.chat.completions.create(model=provider.model, messages=HELLO, stream=True))
-    assert chunks[-1].choices[-1].finish_reason == "length"
+    chunks = client.chat.completions.create(model=provider.model, messages=HELLO, stream=True)
+    assert [choice.finish_reason for chunk in chunks for choice in chunk.choices][-1] == "length"
 
 
 def test_letters_of_every_alphabet_arrive_whole(client, provider):
@@ -88,6 +88,31 @@ def test_letters_of_every_alphabet_arrive_whole(client, provider):
     provider.upstream.script(provider.text_stream(*pieces))
     chunks = client.chat.completions.create(model=provider.model, messages=HELLO, stream=True)
     assert text_of(chunks) == "".join(pieces)
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["plain", "stream"])
+def test_bytes_may_come_one_by_one(client, provider, stream):
+    provider.upstream.script({"fault": "dribble", "after": 1})
+    messages = [{"role": "user", "content": "Grüße an die 世界"}]
+    answer = client.chat.completions.create(model=provider.model, messages=messages, stream=stream)
+    text = text_of(answer) if stream else answer.choices[0].message.content
+    assert "Grüße an die 世界" in text
+
+
+def test_many_streams_at_once_do_not_mix(locum, provider):
+    async def ask(client, word):
+        messages = [{"role": "user", "content": word}]
+        stream = await client.chat.completions.create(model=provider.model, messages=messages, stream=True)
+        return text_of([chunk async for chunk in stream])
+
+    async def ask_all(words):
+        async with locum.async_client() as client:
+            return await asyncio.gather(*(ask(client, word) for word in words))
+
+    words = [f"word-{number:03}" for number in range(60)]
+    for word, text in zip(words, asyncio.run(ask_all(words))):
+        assert word in text
+        assert text.count("word-") == text.count(word)
 
 
 def test_an_error_in_the_middle_of_geminis_stream_raises(client, gemini_provider):

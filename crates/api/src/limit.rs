@@ -193,16 +193,17 @@ mod tests {
             let mut number = String::new();
             let mut rest = text.chars().peekable();
             while let Some(c) = rest.next() {
-                match c {
-                    'h' => total += number.drain(..).collect::<String>().parse::<f64>().unwrap() * 3.6e6,
-                    'm' if rest.peek() == Some(&'s') => {
-                        rest.next();
-                        total += number.drain(..).collect::<String>().parse::<f64>().unwrap();
+                let unit = match c {
+                    'h' => 3.6e6,
+                    'm' if rest.next_if_eq(&'s').is_some() => 1.0,
+                    'm' => 6e4,
+                    's' => 1e3,
+                    digit => {
+                        number.push(digit);
+                        continue;
                     }
-                    'm' => total += number.drain(..).collect::<String>().parse::<f64>().unwrap() * 6e4,
-                    's' => total += number.drain(..).collect::<String>().parse::<f64>().unwrap() * 1e3,
-                    digit => number.push(digit),
-                }
+                };
+                total += std::mem::take(&mut number).parse::<f64>().unwrap() * unit;
             }
             prop_assert!((total - millis as f64).abs() < 0.5, "{text} for {millis}");
         }

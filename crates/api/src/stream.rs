@@ -156,3 +156,6 @@ where
         Poll::Ready((!out.is_empty()).then(|| out.split().freeze()))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,7 +19,7 @@ use http::{Method, StatusCode, Uri};
 use http_body::{Frame, SizeHint};
 use locum_domain::failure::FailureClass;
 use locum_engine::trail::Trail;
-use tracing::Span;
+use tracing::{Span, error_span, field::Empty, record_all};
 
 use crate::App;
 
@@ -62,7 +62,7 @@ impl Visit {
             .filter(|id| !id.is_empty() && id.len() <= CLIENT_REQUEST_ID_BYTES)
             .map(str::to_owned);
         Self {
-            span: tracing::info_span!("request", request_id = trail.request_id),
+            span: span(&trail.request_id),
             app,
             trail,
             route,
@@ -105,6 +105,20 @@ impl Visit {
     }
 }
 
+/// The span around a request. It must be there whatever level is logged, so that each line carries the request's id; its
+/// other fields are OpenTelemetry's and told at the end.
+fn span(request_id: &str) -> Span {
+    error_span!(
+        "request",
+        request_id,
+        otel.name = Empty,
+        otel.kind = Empty,
+        http.request.method = Empty,
+        http.route = Empty,
+        http.response.status_code = Empty,
+    )
+}
+
 impl Drop for Visit {
     fn drop(&mut self) {
         let status = if self.complete {
@@ -124,6 +138,15 @@ impl Drop for Visit {
             status,
             elapsed,
             &self.trail,
+        );
+        let method = known_method(&self.method);
+        record_all!(
+            self.span,
+            otel.name = format_args!("{method} {}", self.route),
+            otel.kind = "server",
+            http.request.method = method,
+            http.route = self.route,
+            http.response.status_code = status,
         );
         let notes = self.trail.notes();
         let failure = notes.failure;

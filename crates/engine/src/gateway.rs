@@ -20,7 +20,7 @@ mod upstream;
 use std::{fmt, sync::Arc, time::Duration};
 
 use locum_domain::id::Ids;
-use locum_providers::{Provider, TABLE, policy::Limits};
+use locum_providers::{Provider, TABLE, breaker::Circuit, policy::Limits};
 
 pub use call::{
     ChatBody, ChatCall, ChatReply, ChatSource, EmbedBody, EmbedCall, EmbedReply, EmbedSource,
@@ -72,6 +72,8 @@ impl Gateway {
             if set.is_some_and(|set| set.enabled) {
                 let provider =
                     (row.build)(config).map_err(|what| format!("{}: {what}", row.title))?;
+                // From the start on, so that an alert can be written on it.
+                metrics.circuit(provider.name(), Circuit::Closed);
                 slots.push(Arc::new(Slot::new(provider)));
             } else if let Ok(provider) = (row.build)(config) {
                 disabled.push(provider);

@@ -1,25 +1,22 @@
-//! What an operator may set: every setting declared once, in [`read`], and everything else made of the declarations.
+//! What an operator may set: every setting declared once, and everything else made of the declarations.
 //!
 //! Parsing, `.env.example`, the README's table and `locum config` all come from the one declaration. There is no I/O here:
-//! the environment is a lookup function. Read in this order: [`Settings`] (what the program gets), [`read`] (the
+//! the environment is a lookup function. Read in this order: [`Settings`] (what the program gets), `declare` (the
 //! declarations), `form` (what a declaration does), `kind` (what values there are), `value` (their types), `page` (the
 //! generated documents).
 
+mod declare;
 mod form;
 mod kind;
 mod page;
 mod value;
 
-use std::{
-    fmt,
-    net::{IpAddr, Ipv4Addr},
-    time::Duration,
-};
+use std::{fmt, net::IpAddr, time::Duration};
 
 use ipnet::IpNet;
 use locum_providers::{Key, ProviderConfig, TABLE};
 
-use self::{form::Form, kind::Kind};
+use self::{declare::read, form::Form};
 pub use self::{
     form::{Entry, Lookup, SettingError, SettingRow},
     page::{env_example, markdown},
@@ -200,262 +197,6 @@ pub fn survey(lookup: Lookup<'_>) -> Vec<Entry> {
     let mut form = Form::new(lookup);
     read(&mut form);
     form.into_entries()
-}
-
-/// The declarations.
-fn read(form: &mut Form<'_>) -> Settings {
-    form.section("Who may ask");
-    let enable_auth = form.value(
-        "ENABLE_AUTH",
-        true,
-        Kind::switch(),
-        "whether clients must present a key",
-    );
-    let api_key = form.secret(
-        "API_KEY",
-        "what clients present as `Authorization: Bearer`; required while `ENABLE_AUTH`",
-    );
-    let metrics_key = form.secret(
-        "METRICS_KEY",
-        "a bearer key that opens `/metrics` alone; `API_KEY` opens it too",
-    );
-    let enable_cors = form.value(
-        "ENABLE_CORS",
-        true,
-        Kind::switch(),
-        "whether browsers of other origins may ask",
-    );
-    let cors_allowed_origins = form.value(
-        "CORS_ALLOWED_ORIGINS",
-        vec!["*".to_owned()],
-        Kind::origins(),
-        "which origins; `*` for any",
-    );
-    let enable_rate_limit = form.value(
-        "ENABLE_RATE_LIMIT",
-        true,
-        Kind::switch(),
-        "whether each client address is limited",
-    );
-    let rate_limit_requests = form.value(
-        "RATE_LIMIT_REQUESTS",
-        60,
-        Kind::number(1..=1_000_000_000),
-        "requests per client address in a window",
-    );
-    let rate_limit_window = form.value(
-        "RATE_LIMIT_WINDOW",
-        Duration::from_mins(1),
-        Kind::millis(1..=86_400_000),
-        "the window",
-    );
-    let rate_limit_bypass_key = form.secret(
-        "RATE_LIMIT_BYPASS_KEY",
-        "a request with this in `x-ratelimit-bypass-key` is not limited",
-    );
-    let trusted_proxies = form.value(
-        "TRUSTED_PROXIES",
-        Vec::new(),
-        Kind::networks(),
-        "whose `X-Forwarded-For` is believed; from anyone else it is ignored",
-    );
-
-    form.section("Providers");
-    let providers = TABLE.iter().map(|row| read_provider(form, row)).collect();
-
-    form.section("Failing over");
-    let provider_timeout = form.value(
-        "PROVIDER_TIMEOUT",
-        Duration::from_secs(30),
-        Kind::millis(1..=3_600_000),
-        "time to a response's first byte, and between two bytes of a stream",
-    );
-    let provider_connect_timeout = form.value(
-        "PROVIDER_CONNECT_TIMEOUT",
-        Duration::from_secs(5),
-        Kind::millis(1..=600_000),
-        "time to connect to a provider",
-    );
-    let provider_max_retries = form.value(
-        "PROVIDER_MAX_RETRIES",
-        3,
-        Kind::number(0..=20),
-        "more tries at one provider, with backoff and jitter; a short `Retry-After` is obeyed",
-    );
-    let provider_fallback_enabled = form.value(
-        "PROVIDER_FALLBACK_ENABLED",
-        true,
-        Kind::switch(),
-        "whether the next enabled provider is asked when one fails",
-    );
-    let mut model_aliases = form.value(
-        "MODEL_ALIASES",
-        Vec::new(),
-        Kind::aliases(),
-        "other names for models, the name may end in `*`; dead names such as `gemini-pro` and `gemini-1.5-*` lead to \
-         living models already",
-    );
-    model_aliases.extend(
-        DEAD_NAMES
-            .iter()
-            .map(|(name, model)| ((*name).to_owned(), (*model).to_owned())),
-    );
-
-    form.section("The server");
-    let host = form.value(
-        "HOST",
-        IpAddr::V4(Ipv4Addr::LOCALHOST),
-        Kind::address(),
-        "where it listens; `0.0.0.0` or `::` for every interface",
-    );
-    let port = form.value(
-        "PORT",
-        8787,
-        Kind::number(0..=65_535),
-        "where it listens; 0 for any free port",
-    );
-    let max_body_bytes = form.value(
-        "MAX_BODY_BYTES",
-        64 << 20,
-        Kind::bytes(1 << 10..=4 << 30),
-        "how large a request's body may be; beyond: 413",
-    );
-    let max_header_bytes = form.value(
-        "MAX_HEADER_BYTES",
-        64 << 10,
-        Kind::bytes(8 << 10..=1 << 20),
-        "how large a request's head may be; beyond: 431",
-    );
-    let max_connections = form.value(
-        "MAX_CONNECTIONS",
-        10_000,
-        Kind::number(1..=1_000_000),
-        "how many clients may be connected at once; beyond: 503",
-    );
-    let request_timeout = form.value(
-        "REQUEST_TIMEOUT",
-        Duration::from_secs(30),
-        Kind::millis(10..=3_600_000),
-        "time a client has to send its request's head, and again for its body; beyond: 408",
-    );
-    let shutdown_grace = form.value(
-        "SHUTDOWN_GRACE",
-        Duration::from_secs(30),
-        Kind::millis(0..=3_600_000),
-        "time that running answers have when the program is asked to stop",
-    );
-
-    form.section("Watching it");
-    let node_env = form.value(
-        "NODE_ENV",
-        Environment::Development,
-        Kind::one_of(Environment::ALL),
-        "`production`: logs in JSON, errors without internals",
-    );
-    let log_level = form.value(
-        "LOG_LEVEL",
-        LogLevel::Info,
-        Kind::one_of(LogLevel::ALL),
-        "what is logged",
-    );
-    let traces = TraceSettings {
-        endpoint: form.optional(
-            "OTEL_EXPORTER_OTLP_ENDPOINT",
-            Kind::web_address(),
-            "an OpenTelemetry collector (OTLP over HTTP); traces are made only when it is set",
-        ),
-        traces_endpoint: form.optional(
-            "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
-            Kind::web_address(),
-            "the same, as the whole address for traces",
-        ),
-        headers: form.secret_of(
-            "OTEL_EXPORTER_OTLP_HEADERS",
-            Kind::pairs(),
-            "headers for the collector",
-        ),
-        service_name: form.value(
-            "OTEL_SERVICE_NAME",
-            "locum".to_owned(),
-            Kind::text(),
-            "what this program is called in traces",
-        ),
-    };
-
-    Settings {
-        api_key,
-        rate_limit_bypass_key,
-        metrics_key,
-        enable_auth,
-        enable_cors,
-        cors_allowed_origins,
-        enable_rate_limit,
-        rate_limit_requests,
-        rate_limit_window,
-        trusted_proxies,
-        providers,
-        provider_timeout,
-        provider_connect_timeout,
-        provider_max_retries,
-        provider_fallback_enabled,
-        model_aliases,
-        host,
-        port,
-        max_body_bytes,
-        max_header_bytes,
-        max_connections,
-        request_timeout,
-        shutdown_grace,
-        node_env,
-        log_level,
-        traces,
-    }
-}
-
-/// The declarations of one provider, as its row in the table has them.
-fn read_provider(form: &mut Form<'_>, row: &locum_providers::Row) -> ProviderSettings {
-    let mut config = ProviderConfig {
-        default_model: row.default_model.to_owned(),
-        ..ProviderConfig::default()
-    };
-    let enabled = form.value(
-        switch_name(row.name),
-        false,
-        Kind::switch(),
-        format!("whether {} is asked", row.title),
-    );
-    if row.key != Key::None {
-        let meaning = format!("the key for it; required while `{}`", switch_name(row.name));
-        let key = form.secret(key_name(row.name), meaning);
-        config.api_key = key.map(Secret::into_inner).unwrap_or_default();
-    }
-    if let Some(base_url) = row.base_url {
-        config.base_url = form.value(
-            named(row.name, "BASE_URL"),
-            base_url.to_owned(),
-            Kind::web_address(),
-            "where its API is",
-        );
-    }
-    config.default_model = form.value(
-        named(row.name, "DEFAULT_MODEL"),
-        config.default_model,
-        Kind::text(),
-        "what a fallback asks of it",
-    );
-    let script_file = row.script.then(|| {
-        form.optional(
-            named(row.name, "SCRIPT"),
-            Kind::text(),
-            "a JSON file of expected texts and answers for it",
-        )
-    });
-    ProviderSettings {
-        name: row.name,
-        enabled,
-        config,
-        script_file: script_file.flatten(),
-    }
 }
 
 /// `PROVIDER_GEMINI_ENABLED`.

@@ -160,6 +160,10 @@ impl Provider for Gemini {
         self.post(&request.model, method, body).map(Prepared::Http)
     }
 
+    fn most_embedding_inputs(&self) -> usize {
+        embeddings::MAX_BATCH
+    }
+
     fn decode_embeddings(
         &self,
         request: &EmbeddingRequest,

@@ -116,20 +116,13 @@ impl Plan {
             || (class == FailureClass::MalformedAnswer && tries > 1)
         {
             self.line.remove(0);
-            return self.next(Duration::ZERO);
+            return self.next(Duration::ZERO, jitter);
         }
         if class.is_no_answer() && !alone {
             self.line.rotate_left(1);
-            let asked_before = self.line.first().map_or(0, |candidate| candidate.tries);
-            let pause = if asked_before == 0 {
-                Duration::ZERO
-            } else {
-                backoff(asked_before, jitter)
-            };
-            return self.next(pause);
+            return self.next(Duration::ZERO, jitter);
         }
-        let pause = backoff(tries, jitter).max(hint.unwrap_or_default());
-        self.next(pause)
+        self.next(hint.unwrap_or_default(), jitter)
     }
 
     /// The provider whose turn it is may not be asked: its circuit is open. Costs it nothing but its turn.
@@ -139,14 +132,18 @@ impl Plan {
         }
         let target = self.line.remove(0).target;
         self.remember(target, failure);
-        self.next(Duration::ZERO)
+        self.next(Duration::ZERO, 1.0)
     }
 
-    fn next(&mut self, pause: Duration) -> Step {
+    /// Asks the one whose turn it is: at once where it was not asked before, else after a pause of at least `least`.
+    fn next(&mut self, least: Duration, jitter: f64) -> Step {
         match self.line.first() {
             Some(candidate) => Step::Ask {
                 target: candidate.target,
-                pause,
+                pause: match candidate.tries {
+                    0 => Duration::ZERO,
+                    tries => backoff(tries, jitter).max(least),
+                },
             },
             None => match self.told.take() {
                 Some((target, failure)) => Step::GiveUp { target, failure },
@@ -186,4 +183,250 @@ fn backoff(tries: u32, jitter: f64) -> Duration {
         .saturating_mul(1 << tries.saturating_sub(1).min(10))
         .min(LONGEST_PAUSE);
     whole.mul_f64(0.5 + 0.5 * jitter.clamp(0.0, 1.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use locum_domain::error::ApiError;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const CLASSES: [FailureClass; 17] = [
+        FailureClass::Connect,
+        FailureClass::Reset,
+        FailureClass::Timeout,
+        FailureClass::RateLimited,
+        FailureClass::QuotaExhausted,
+        FailureClass::Overloaded,
+        FailureClass::Server,
+        FailureClass::BadKey,
+        FailureClass::ModelNotFound,
+        FailureClass::Unsupported,
+        FailureClass::Garbage,
+        FailureClass::MalformedAnswer,
+        FailureClass::Cut,
+        FailureClass::Stalled,
+        FailureClass::BadRequest,
+        FailureClass::ContextLength,
+        FailureClass::ContentPolicy,
+    ];
+
+    fn failure(class: FailureClass) -> Failure {
+        if class.is_callers_fault() {
+            return Failure::callers(class, ApiError::invalid("x"));
+        }
+        Failure::new(class, "x")
+    }
+
+    fn hinted(class: FailureClass, hint: Duration) -> Failure {
+        Failure {
+            retry_after: Some(hint),
+            ..failure(class)
+        }
+    }
+
+    /// Who is asked when the tries fail in these ways, and whose failure is told in the end, if it comes to that.
+    fn asked(
+        targets: usize,
+        max_retries: u32,
+        failures: &[FailureClass],
+    ) -> (Vec<usize>, Option<usize>) {
+        let limits = Limits {
+            max_retries,
+            fallback: true,
+        };
+        let mut plan = Plan::new(targets, limits);
+        let mut asked = vec![plan.first()];
+        for &class in failures {
+            match plan.failed(failure(class), 0.5) {
+                Step::Ask { target, .. } => asked.push(target),
+                Step::GiveUp { target, .. } => return (asked, Some(target)),
+            }
+        }
+        (asked, None)
+    }
+
+    #[test]
+    fn a_weak_moment_is_tried_again_then_the_next_has_its_turn() {
+        use FailureClass::{Overloaded, RateLimited, Server};
+        let failures = [Server, Overloaded, RateLimited, Server, Server, Server];
+        assert_eq!(asked(2, 2, &failures), (vec![0, 0, 0, 1, 1, 1], Some(0)));
+    }
+
+    #[test]
+    fn what_cannot_change_is_not_tried_again() {
+        for class in CLASSES.into_iter().filter(|&class| is_final(class)) {
+            assert_eq!(
+                asked(3, 3, &[class; 3]),
+                (vec![0, 1, 2], Some(0)),
+                "{class:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_callers_fault_ends_the_request() {
+        for class in CLASSES.into_iter().filter(|class| class.is_callers_fault()) {
+            assert_eq!(asked(3, 3, &[class]), (vec![0], Some(0)), "{class:?}");
+            let at_the_second = [FailureClass::BadKey, class];
+            assert_eq!(
+                asked(3, 3, &at_the_second),
+                (vec![0, 1], Some(1)),
+                "{class:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn silence_sends_to_the_back_of_the_line() {
+        use FailureClass::{BadKey, Connect, Reset, Server, Timeout};
+        let (asked_ones, _) = asked(3, 2, &[Connect, Reset, Timeout, Connect, Connect]);
+        assert_eq!(asked_ones, [0, 1, 2, 0, 1, 2]);
+        assert_eq!(
+            asked(2, 1, &[Timeout, Server, Server, Timeout]),
+            (vec![0, 1, 1, 0], Some(0))
+        );
+        assert_eq!(asked(2, 3, &[Timeout, BadKey, Timeout]).0, [0, 1, 0, 0]);
+        assert_eq!(asked(1, 2, &[Connect; 3]), (vec![0; 3], Some(0)));
+    }
+
+    #[test]
+    fn an_unusable_answer_gets_one_more_try() {
+        let malformed = [FailureClass::MalformedAnswer; 4];
+        assert_eq!(asked(2, 3, &malformed), (vec![0, 0, 1, 1], Some(0)));
+    }
+
+    #[test]
+    fn short_hints_are_obeyed_and_long_ones_passed_on() {
+        let limits = Limits {
+            max_retries: 3,
+            fallback: true,
+        };
+        let step = |targets: usize, hint: Duration| {
+            Plan::new(targets, limits).failed(hinted(FailureClass::RateLimited, hint), 0.0)
+        };
+        let longer = Duration::from_millis(1);
+        let ask = |target, pause| Step::Ask { target, pause };
+        assert_eq!(step(2, LONGEST_HINT), ask(0, LONGEST_HINT));
+        assert_eq!(step(2, LONGEST_HINT + longer), ask(1, Duration::ZERO));
+        assert_eq!(step(1, LONGEST_HINT_ALONE), ask(0, LONGEST_HINT_ALONE));
+        assert!(matches!(
+            step(1, LONGEST_HINT_ALONE + longer),
+            Step::GiveUp { target: 0, .. }
+        ));
+        // A hint of nothing does not shorten our own pause.
+        assert_eq!(step(1, Duration::ZERO), ask(0, FIRST_PAUSE / 2));
+    }
+
+    #[test]
+    fn pauses_double_up_to_a_limit() {
+        let pauses: Vec<Duration> = (1..=8).map(|tries| backoff(tries, 1.0)).collect();
+        assert_eq!(pauses[..3], [FIRST_PAUSE, FIRST_PAUSE * 2, FIRST_PAUSE * 4]);
+        assert_eq!(pauses[7], LONGEST_PAUSE);
+        assert_eq!(backoff(u32::MAX, 9.0), LONGEST_PAUSE);
+        assert_eq!(backoff(1, 0.0), FIRST_PAUSE / 2);
+    }
+
+    #[test]
+    fn an_open_circuit_costs_a_turn_only() {
+        let limits = Limits {
+            max_retries: 0,
+            fallback: true,
+        };
+        let open = || failure(FailureClass::Overloaded);
+        let mut plan = Plan::new(2, limits);
+        assert!(matches!(plan.skipped(open()), Step::Ask { target: 1, pause } if pause.is_zero()));
+        assert!(matches!(
+            plan.skipped(open()),
+            Step::GiveUp { target: 0, .. }
+        ));
+        assert!(matches!(plan.skipped(open()), Step::GiveUp { .. }));
+    }
+
+    #[test]
+    fn without_targets_there_is_nothing_to_ask() {
+        let limits = Limits {
+            max_retries: 3,
+            fallback: true,
+        };
+        let mut plan = Plan::new(0, limits);
+        assert!(matches!(
+            plan.failed(failure(FailureClass::Server), 0.5),
+            Step::GiveUp { .. }
+        ));
+    }
+
+    /// What happens to one try: the class of its failure, the upstream's hint, whether the circuit was open.
+    fn tries() -> impl Strategy<Value = Vec<(FailureClass, Option<u64>, bool, f64)>> {
+        let hint = prop::option::weighted(0.3, 0u64..30_000);
+        let open = prop::bool::weighted(0.1);
+        let one = (prop::sample::select(&CLASSES[..]), hint, open, 0.0..1.0);
+        prop::collection::vec(one, 64)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        #[test]
+        fn every_plan_ends_and_keeps_the_rules(targets in 1usize..5, max_retries in 0u32..5, fallback: bool, tries in tries()) {
+            let mut plan = Plan::new(targets, Limits { max_retries, fallback });
+            let usable = if fallback { targets } else { 1 };
+            let mut turn = plan.first();
+            prop_assert_eq!(turn, 0);
+            let mut last: Vec<Option<Failure>> = vec![None; targets];
+            let mut asks = vec![0; targets];
+            // Per provider that fell silent: those who are asked before it is asked again.
+            let mut before: Vec<Vec<usize>> = vec![Vec::new(); targets];
+            let mut out = vec![false; targets];
+            let mut ended = false;
+            for (class, hint_ms, open, jitter) in tries {
+                let mut failed = failure(class);
+                // Who answers nothing gives no hint.
+                let hint_ms = hint_ms.filter(|_| !class.is_no_answer());
+                failed.retry_after = hint_ms.map(Duration::from_millis);
+                prop_assert!(before[turn].iter().all(|&other| out[other]), "{turn} came before {:?}", before[turn]);
+                before.iter_mut().for_each(|waiting| waiting.retain(|&other| other != turn));
+                before[turn].clear();
+                last[turn] = Some(failed.clone());
+                let step = if open {
+                    out[turn] = true;
+                    plan.skipped(failed)
+                } else {
+                    asks[turn] += 1;
+                    out[turn] = asks[turn] > max_retries;
+                    if class.is_no_answer() {
+                        before[turn] = (0..usable).filter(|&other| other != turn && !out[other]).collect();
+                    }
+                    plan.failed(failed, jitter)
+                };
+                match step {
+                    Step::Ask { target, pause } => {
+                        prop_assert!(open || !class.is_callers_fault());
+                        prop_assert!(target < usable && !out[target]);
+                        prop_assert!(pause <= LONGEST_HINT_ALONE);
+                        prop_assert_eq!(pause.is_zero(), asks[target] == 0);
+                        if target == turn {
+                            prop_assert!(pause >= Duration::from_millis(hint_ms.unwrap_or(0)));
+                        } else if !class.is_no_answer() {
+                            out[turn] = true;
+                        }
+                        turn = target;
+                    }
+                    Step::GiveUp { target, failure } => {
+                        prop_assert_eq!(Some(&failure), last[target].as_ref());
+                        if !open && class.is_callers_fault() {
+                            prop_assert_eq!(target, turn);
+                        } else {
+                            prop_assert!(last[..target].iter().all(Option::is_none));
+                        }
+                        ended = true;
+                        break;
+                    }
+                }
+            }
+            prop_assert!(ended);
+            prop_assert!(asks.iter().all(|&asks| asks <= 1 + max_retries));
+        }
+    }
 }

@@ -104,6 +104,11 @@ pub trait Provider: Send + Sync {
     /// As for [`Provider::chat`].
     fn embeddings(&self, request: &EmbeddingRequest) -> Result<Prepared<EmbeddingAnswer>, Failure>;
 
+    /// How many inputs one request for embeddings may have; more are asked for in several.
+    fn most_embedding_inputs(&self) -> usize {
+        usize::MAX
+    }
+
     /// Reads the answer to [`Provider::embeddings`].
     ///
     /// # Errors

@@ -32,7 +32,7 @@ pub enum Fault {
     Silent,
     /// 200, and a page of HTML.
     Html,
-    /// 200, and a body that is not quite JSON.
+    /// 200, and a body that is whole but not JSON. For one that ends too early see [`Fault::Truncate`].
     BrokenJson,
     /// The connection breaks after this many chunks.
     Cut(usize),
@@ -110,7 +110,7 @@ impl Fault {
             Self::BrokenJson => Reply::whole(
                 StatusCode::OK,
                 "application/json",
-                "{\"id\": \"broken\", \"choices\": [{\"index\": 0, ",
+                "{\"id\": \"broken\", \"choices\": [{\"index\": 0, \"message\": oops}], \"candidates\": oops}",
             ),
             Self::Status(status) => error(dialect, *status, None),
             Self::StatusWith { status, headers } => {

@@ -131,6 +131,16 @@ impl Scripted {
             .clone()
     }
 
+    /// What the upstream finds wrong with the requests so far: none of it in a test whose client does all well.
+    pub fn complaints(&self) -> Vec<String> {
+        let state = self.state();
+        state
+            .seen
+            .iter()
+            .filter_map(|seen| seen.complaint.clone())
+            .collect()
+    }
+
     /// How many behaviours have not been used up.
     pub fn left(&self) -> usize {
         self.state().queue.iter().map(|b| b.times as usize).sum()

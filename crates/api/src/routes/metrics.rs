@@ -12,6 +12,8 @@ const OPENMETRICS: HeaderValue =
 
 /// `GET /metrics`, for Prometheus.
 pub(crate) async fn metrics(State(app): State<Arc<App>>) -> Response {
+    // Circuits change with the time: looking at them brings their gauges up to date.
+    app.gateway.health();
     let mut response = Response::new(Body::from(app.metrics.encode()));
     response
         .headers_mut()

@@ -102,13 +102,22 @@ impl<'d, 'p> At<'d, 'p> {
 
     /// The items of an array.
     pub fn items(&self) -> Result<Items<'d, '_>, ApiError> {
+        self.items_of("an array")
+    }
+
+    /// The items of an array that has to hold objects.
+    pub fn objects(&self) -> Result<Items<'d, '_>, ApiError> {
+        self.items_of("an array of objects")
+    }
+
+    fn items_of(&self, expected: &str) -> Result<Items<'d, '_>, ApiError> {
         match self.value {
             Json::Array(items) => Ok(Items {
                 items,
                 parent: &self.path,
                 next: 0,
             }),
-            _ => Err(self.wrong_type("an array")),
+            _ => Err(self.wrong_type(expected)),
         }
     }
 

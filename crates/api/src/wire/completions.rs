@@ -154,3 +154,6 @@ fn refuse(body: &At<'_, '_>, sampling: &Sampling) -> Result<(), ApiError> {
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests;

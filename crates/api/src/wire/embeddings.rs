@@ -138,3 +138,6 @@ pub fn encode(answer: &EmbeddingAnswer, model: &str, base64: bool) -> Vec<u8> {
         },
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,7 @@
 //! of JSON become many bytes of memory).
 
 use locum_domain::error::ApiError;
-use memchr::memchr2;
+use memchr::memchr_iter;
 
 /// How deep objects and arrays may nest.
 pub(super) const MAX_DEPTH: usize = 100;
@@ -54,15 +54,15 @@ pub(super) fn check(body: &[u8]) -> Result<&str, ApiError> {
 }
 
 /// The place behind the quote that ends the string whose first character is at `at`; the body's end if none does.
-fn behind_string(body: &[u8], mut at: usize) -> usize {
-    loop {
-        let rest = body.get(at..).unwrap_or_default();
-        match memchr2(b'"', b'\\', rest) {
-            None => return body.len(),
-            Some(offset) if rest[offset] == b'"' => return at + offset + 1,
-            Some(offset) => at += offset + 2,
-        }
-    }
+fn behind_string(body: &[u8], at: usize) -> usize {
+    let rest = body.get(at..).unwrap_or_default();
+    let ends_string = |quote: &usize| {
+        let before = rest[..*quote].iter().rev();
+        before.take_while(|byte| **byte == b'\\').count() % 2 == 0
+    };
+    memchr_iter(b'"', rest)
+        .find(ends_string)
+        .map_or(body.len(), |quote| at + quote + 1)
 }
 
 #[cfg(test)]
@@ -110,7 +110,7 @@ mod tests {
 
     #[test]
     fn strings_that_never_end_do_no_harm() {
-        for body in ["{\"", "{\"\\", "{\"\\\"", "{\"a\\\\"] {
+        for body in ["{\"", "{\"\\", "{\"\\\"", "{\"a\\\\", "{\"\\\"\\\"["] {
             assert_eq!(check(body.as_bytes()).unwrap(), body);
         }
     }

@@ -45,7 +45,10 @@ pub fn peek_chat(body: &Bytes) -> Result<Peek, ApiError> {
     let skimmed: ChatMembers<'_> = skim(body)?;
     let model = skimmed.model.model()?;
     let messages = skimmed.messages.required("messages")?;
-    messages.expect("messages", Type::Array)?;
+    if messages.r#type() != Type::Array {
+        let expected = "an array of objects";
+        return Err(fault::wrong_type("messages", expected, messages.r#type()));
+    }
     if messages.is_empty_array() {
         return Err(fault::empty_array("messages"));
     }
@@ -253,3 +256,6 @@ impl<'a> Skimmed<'a> {
         self.json.starts_with('[') && self.json[1..].trim_start().starts_with(']')
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,6 +6,9 @@ use axum::body::Body;
 use bytes::Bytes;
 use http::{Method, Request, StatusCode};
 use locum_engine::ports::Clock;
+use locum_testkit::Dialect;
+use proptest::{collection::vec, prelude::*};
+use serde_json::Value;
 
 use crate::support::{Answer, Locum, broken_body, chat, chunked, request, silent_body, with};
 
@@ -148,5 +151,80 @@ fn what_is_no_json_object_is_refused() {
         );
         let nested = format!("{{\"model\": \"m\", \"messages\": {}", "[".repeat(100_000));
         refused(&locum, request(Method::POST, path, nested), 400);
+    }
+}
+
+/// Any JSON, with names that mean something here and there.
+fn any_json() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        ".{0,8}".prop_map(Value::from),
+        "(user|system|assistant|tool|text|function|image_url|auto|object|string)"
+            .prop_map(Value::from),
+    ];
+    let name = "(role|content|type|text|function|name|parameters|tool_calls|id|arguments|properties|enum|[a-z]{0,4})";
+    leaf.prop_recursive(4, 24, 4, move |inner| {
+        prop_oneof![
+            vec(inner.clone(), 0..4).prop_map(Value::from),
+            vec((name, inner), 0..4)
+                .prop_map(|members| Value::Object(members.into_iter().collect())),
+        ]
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    /// A good request with some members replaced: it is answered or refused, and never our fault; and nothing is
+    /// translated into what Gemini refuses.
+    #[test]
+    fn whatever_a_body_says_it_is_no_fault_of_ours(
+        gemini: bool,
+        members in vec((
+            "(messages|tools|tool_choice|response_format|stream|stream_options|stop|n|temperature|max_tokens|\\
+             reasoning_effort|model|prompt|input|dimensions|encoding_format|functions|logprobs|seed|user)",
+            any_json(),
+        ), 1..4),
+    ) {
+        let (chat_model, embedding_model) = if gemini {
+            ("gemini-2.5-flash", "gemini-embedding-001")
+        } else {
+            ("gpt-4.1-mini", "text-embedding-3-small")
+        };
+        for (path, model) in [
+            (PATH, chat_model),
+            ("/v1/completions", chat_model),
+            ("/v1/embeddings", embedding_model),
+        ] {
+            let mut body = chat(model);
+            body["prompt"] = "x".into();
+            body["input"] = "x".into();
+            for (name, value) in &members {
+                body[name] = value.clone();
+            }
+            let locum = Locum::new();
+            let answer = locum.post(path, &body);
+            for seen in locum.world.upstream.requests() {
+                let translated = seen.dialect == Dialect::Gemini;
+                prop_assert!(!translated || seen.complaint.is_none(), "{body}: {:?}", seen.complaint);
+            }
+            let status = answer.status.as_u16();
+            prop_assert!(status < 500, "{status} for {path} {body}: {}", answer.text());
+            if status != 200 {
+                answer.error();
+            }
+        }
+    }
+
+    #[test]
+    fn whatever_bytes_come_they_are_no_fault_of_ours(bytes in vec(any::<u8>(), 0..200)) {
+        for path in [PATH, "/v1/completions", "/v1/embeddings"] {
+            let answer = Locum::new().ask(request(Method::POST, path, bytes.clone()));
+            prop_assert_eq!(answer.status.as_u16(), 400);
+            answer.error();
+        }
     }
 }

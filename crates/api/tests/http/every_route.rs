@@ -7,8 +7,10 @@ use serde_json::json;
 
 use crate::support::{Locum, chat, get, post, request, with, without_key};
 
-/// A request for each operation that succeeds.
-const SUCCESSES: &[(&str, fn() -> Request<Body>)] = &[
+/// An operation, and a request for it that succeeds.
+type Success = (&'static str, fn() -> Request<Body>);
+
+const SUCCESSES: &[Success] = &[
     ("create_chat_completion", || {
         post("/v1/chat/completions", &chat("gpt-4.1-mini"))
     }),

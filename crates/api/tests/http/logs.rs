@@ -128,6 +128,19 @@ fn every_line_carries_the_request_id() {
 }
 
 #[test]
+fn the_request_id_is_there_at_every_level() {
+    let locum = Locum::with(&[("PROVIDER_GEMINI_ENABLED", "false")]);
+    locum.world.upstream.openai([Fault::BadKey]);
+    let lines = lines(Level::WARN, || {
+        locum.post("/v1/chat/completions", &chat("gpt-4.1-mini"));
+    });
+    assert!(lines.len() >= 2, "{lines:#?}");
+    for line in &lines {
+        assert!(line["spans"].to_string().contains("req_"), "{line}");
+    }
+}
+
+#[test]
 fn a_client_that_leaves_is_noted_and_its_upstream_request_given_up() {
     let locum = Locum::new();
     locum.world.upstream.pace(Duration::from_secs(1));

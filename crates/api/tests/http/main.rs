@@ -19,6 +19,8 @@ mod keys;
 #[cfg(test)]
 mod logs;
 #[cfg(test)]
+mod panics;
+#[cfg(test)]
 mod rate_limit;
 
 #[cfg(test)]

@@ -8,7 +8,10 @@ use futures_util::StreamExt;
 use http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use http_body_util::BodyExt;
 use locum_api::{App, ClientAddr, router};
-use locum_engine::{ports::Clock, settings::Settings};
+use locum_engine::{
+    ports::{Clock, World},
+    settings::Settings,
+};
 use locum_testkit::{Handles, UPSTREAM_KEY};
 use serde_json::Value;
 use tower::ServiceExt;
@@ -48,11 +51,16 @@ impl Locum {
 
     /// With these settings besides, or instead of, the usual ones.
     pub fn with(settings: &[(&str, &str)]) -> Self {
+        Self::in_world(settings, |world| world)
+    }
+
+    /// In a world that is not quite the usual one.
+    pub fn in_world(settings: &[(&str, &str)], change: impl FnOnce(World) -> World) -> Self {
         let (world, handles) = locum_testkit::world(7);
         let values: HashMap<&str, &str> = SETTINGS.iter().chain(settings).copied().collect();
         let settings =
             Settings::from_lookup(&|name| values.get(name).map(|value| (*value).to_owned()));
-        let app = Arc::new(App::new(settings.unwrap(), world).unwrap());
+        let app = Arc::new(App::new(settings.unwrap(), change(world)).unwrap());
         Self {
             router: router(Arc::clone(&app)),
             app,

@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use locum_domain::{
-    chat::{ChatEvent, ChatRequest, Usage},
+    chat::{ChatEvent, ChatRequest, FinishReason, Usage},
     failure::{Failure, FailureClass},
 };
 use locum_providers::{ChatDecoder, Hop, Prepared};
@@ -134,11 +134,19 @@ impl Answering {
     /// Makes the events of this hop fit behind those of the hops before.
     fn rebase(&mut self, events: &mut Vec<ChatEvent>) {
         let first_hop = self.hops == 1;
+        let one_call = self.request.parallel_tool_calls == Some(false);
         events.retain_mut(|event| match event {
             ChatEvent::Head { .. } => first_hop,
+            ChatEvent::ToolCall { .. } if one_call && self.calls_before > 0 => false,
             ChatEvent::ToolCall { delta, .. } => {
                 delta.index += self.calls_before;
                 self.calls = self.calls.max(delta.index + 1);
+                true
+            }
+            ChatEvent::Finish { reason, .. } => {
+                if self.calls_before > 0 && *reason == FinishReason::Stop {
+                    *reason = FinishReason::ToolCalls;
+                }
                 true
             }
             ChatEvent::Usage(usage) => {
@@ -173,6 +181,9 @@ async fn read(
     }
     if decoder.is_done() {
         decoder.finish(events)?;
+        if matches!(open, Ok(true)) {
+            body.drain().await;
+        }
         return Ok(false);
     }
     match open {

@@ -4,6 +4,7 @@
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
+use futures_util::future::try_join_all;
 use locum_domain::{
     chat::Usage,
     embedding::{EmbeddingAnswer, EmbeddingRequest},
@@ -79,20 +80,42 @@ impl EmbedAttempt<'_> {
             let facts = native.inspect(Operation::Embeddings, &body)?;
             return Ok((EmbedBody::Raw(body), facts));
         }
-        let mut request = self.request()?.clone();
-        request.model.clone_from(&target.model);
-        let answer = match slot.provider.embeddings(&request)? {
-            Prepared::Ready(answer) => answer,
-            Prepared::Http(upstream_request) => {
-                let body = self.fetch(target, upstream_request).await?;
-                slot.provider.decode_embeddings(&request, &body)?
-            }
-        };
+        let request = self.request()?;
+        let most = slot.provider.most_embedding_inputs().max(1);
+        let parts = request.inputs.chunks(most).map(|inputs| {
+            let part = EmbeddingRequest {
+                model: target.model.clone(),
+                inputs: inputs.to_vec(),
+                dimensions: request.dimensions,
+            };
+            self.ask_part(target, part)
+        });
+        let mut answer = EmbeddingAnswer::default();
+        for part in try_join_all(parts).await? {
+            answer.model = answer.model.or(part.model);
+            answer.vectors.extend(part.vectors);
+            answer.prompt_tokens += part.prompt_tokens;
+        }
         let facts = WholeFacts {
             model: answer.model.clone(),
             usage: Some(usage_of(&answer)),
         };
         Ok((EmbedBody::Whole(answer), facts))
+    }
+
+    async fn ask_part(
+        &self,
+        target: &Target,
+        request: EmbeddingRequest,
+    ) -> Result<EmbeddingAnswer, Failure> {
+        let provider = &target.slot.provider;
+        match provider.embeddings(&request)? {
+            Prepared::Ready(answer) => Ok(answer),
+            Prepared::Http(upstream_request) => {
+                let body = self.fetch(target, upstream_request).await?;
+                provider.decode_embeddings(&request, &body)
+            }
+        }
     }
 
     async fn fetch(

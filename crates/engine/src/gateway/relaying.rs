@@ -16,8 +16,10 @@ pub(super) struct Relaying {
 
 enum State {
     Open,
-    /// What was handed on last was the end.
-    Complete,
+    /// What was handed on last was the end; whether the upstream may still send something.
+    Complete {
+        open: bool,
+    },
     /// The next thing to hand on is this failure.
     Failed(Failure),
 }
@@ -75,11 +77,11 @@ impl Relaying {
             let (bytes, started) = this.read().await;
             head.push(bytes);
             match this.state {
-                State::Open | State::Complete if started => {
+                State::Open | State::Complete { .. } if started => {
                     return Ok((this, RawHead(head.freeze())));
                 }
                 State::Open => {}
-                State::Complete => return Ok((this, RawHead(head.freeze()))),
+                State::Complete { .. } => return Ok((this, RawHead(head.freeze()))),
                 // Content came together with the failure: the client gets both.
                 State::Failed(_) if started => return Ok((this, RawHead(head.freeze()))),
                 State::Failed(failure) => return Err(failure),
@@ -114,7 +116,10 @@ impl Relaying {
                     let error = handing.witness.broke_off(failure);
                     return Some((Err(error), None));
                 }
-                if matches!(handing.relaying.state, State::Complete) {
+                if let State::Complete { open } = handing.relaying.state {
+                    if open {
+                        handing.relaying.body.drain().await;
+                    }
                     if let Some(usage) = handing.relaying.relay.usage() {
                         handing.witness.spent(&usage);
                     }
@@ -154,12 +159,14 @@ impl Relaying {
             .await;
         self.state = match (failed, done, open) {
             (Some(failure), _, _) => State::Failed(failure),
-            (None, true, _) => State::Complete,
+            (None, true, open) => State::Complete {
+                open: matches!(open, Ok(true)),
+            },
             (None, false, Ok(true)) => State::Open,
             (None, false, Ok(false)) => match self.relay.finish() {
                 Ok(ended) => {
                     pieces.push(ended.bytes);
-                    State::Complete
+                    State::Complete { open: false }
                 }
                 Err(failure) => State::Failed(failure),
             },
@@ -168,7 +175,7 @@ impl Relaying {
                 match self.relay.finish() {
                     Ok(ended) => {
                         pieces.push(ended.bytes);
-                        State::Complete
+                        State::Complete { open: false }
                     }
                     Err(_) => State::Failed(failure),
                 }

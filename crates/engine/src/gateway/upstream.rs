@@ -2,6 +2,7 @@
 
 use std::{
     future::poll_fn,
+    pin::pin,
     sync::Arc,
     task::{Context, Poll},
     time::Duration,
@@ -19,6 +20,8 @@ use crate::ports::{ByteStream, Clock, PortFuture, TransportError};
 pub(super) const MAX_ANSWER_BYTES: usize = 64 << 20;
 /// The most bytes that are read of an answer that states a failure.
 const MAX_ERROR_BYTES: usize = 64 << 10;
+/// How long the end of a response is waited for when its answer is complete.
+const DRAIN: Duration = Duration::from_millis(100);
 /// How many bytes that are there already are taken together.
 const BATCH_BYTES: usize = 64 << 10;
 
@@ -168,6 +171,22 @@ impl Incoming {
             all.extend_from_slice(&more);
         }
         Ok(all.freeze())
+    }
+
+    /// Reads to the end behind a complete answer, for a moment only: a connection whose response was read to its end can
+    /// be used again.
+    pub async fn drain(&mut self) {
+        let clock = Arc::clone(&self.clock);
+        let reading = async {
+            let mut size = 0;
+            while size < BATCH_BYTES {
+                match self.next().await {
+                    Ok(Some(bytes)) => size += bytes.len(),
+                    _ => break,
+                }
+            }
+        };
+        select(pin!(reading), clock.sleep(DRAIN)).await;
     }
 
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Failure>> {

@@ -89,8 +89,17 @@ impl<T: TryFrom<u64> + TryInto<u64> + Copy + 'static> Kind<T> {
 impl Kind<String> {
     /// Any text of one line.
     pub fn text() -> Self {
+        Self::line("a text of one line")
+    }
+
+    /// Where a file is. Whether it is there is for the host to say.
+    pub fn path() -> Self {
+        Self::line("the path of a file")
+    }
+
+    fn line(takes: &str) -> Self {
         let parse = |text: &str| (!text.contains(char::is_control)).then(|| text.to_owned());
-        Self::new("a text of one line", parse, String::clone)
+        Self::new(takes, parse, String::clone)
     }
 
     /// The address of an HTTP API, without a slash at the end.

@@ -15,6 +15,15 @@ fn with(name: &str, value: &str) -> Settings {
     read_from(&[("API_KEY", "k"), (name, value)]).unwrap()
 }
 
+/// The provider whose settings begin with `prefix`.
+#[track_caller]
+fn provider<'a>(settings: &'a Settings, prefix: &str) -> &'a ProviderSettings {
+    let mut providers = settings.providers.iter();
+    providers
+        .find(|it| it.name.to_uppercase() == prefix)
+        .unwrap()
+}
+
 /// The error when `name` holds `value`.
 #[track_caller]
 fn refusal(name: &str, value: &str) -> String {
@@ -160,11 +169,8 @@ fn bytes_take_units() {
 #[test]
 fn base_urls_are_addresses_of_the_web() {
     let settings = with("OPENAI_BASE_URL", "http://127.0.0.1:11434/v1/");
-    let openai = settings
-        .providers
-        .iter()
-        .find(|provider| provider.name == "openai");
-    assert_eq!(openai.unwrap().config.base_url, "http://127.0.0.1:11434/v1");
+    let openai = provider(&settings, "OPENAI");
+    assert_eq!(openai.config.base_url, "http://127.0.0.1:11434/v1");
     for text in [
         "localhost:11434",
         "ftp://host",
@@ -251,7 +257,8 @@ fn with_no_provider_on_there_is_nothing_to_serve() {
     );
     assert!(error.contains("PROVIDER_REHEARSAL_ENABLED"), "{error}");
     let settings = with("PROVIDER_REHEARSAL_ENABLED", "true");
-    assert_eq!(settings.enabled_providers().unwrap(), ["rehearsal"]);
+    let enabled = provider(&settings, "REHEARSAL").name;
+    assert_eq!(settings.enabled_providers().unwrap(), [enabled]);
 }
 
 #[test]
@@ -266,11 +273,7 @@ fn a_key_whose_provider_is_off_is_idle() {
 #[test]
 fn the_script_is_a_file_for_the_host_to_read() {
     let settings = with("REHEARSAL_SCRIPT", "script.json");
-    let rehearsal = settings
-        .providers
-        .iter()
-        .find(|provider| provider.name == "rehearsal")
-        .unwrap();
+    let rehearsal = provider(&settings, "REHEARSAL");
     assert_eq!(rehearsal.script_file.as_deref(), Some("script.json"));
     assert_eq!(rehearsal.script_setting(), "REHEARSAL_SCRIPT");
     assert!(rehearsal.config.script.is_none());

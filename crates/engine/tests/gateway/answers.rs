@@ -72,6 +72,35 @@ fn a_paused_answer_is_continued_and_its_costs_are_summed() {
 }
 
 #[test]
+fn calls_before_a_pause_count_in_the_end() {
+    let bench = Bench::new(&GEMINI);
+    let mut first = hop("", "CONTINUATION", Some("token-1"));
+    first["candidates"][0]["content"]["parts"] =
+        json!([{"functionCall": {"name": "look", "args": {}}}]);
+    let mut last = hop("", "STOP", None);
+    last["candidates"][0]["content"]["parts"] =
+        json!([{"functionCall": {"name": "listen", "args": {}}}]);
+    for (parallel, expected) in [(None, vec!["look", "listen"]), (Some(false), vec!["look"])] {
+        bench
+            .handles
+            .upstream
+            .gemini([Fault::body(first.clone()), Fault::body(last.clone())]);
+        let request = ChatRequest {
+            parallel_tool_calls: parallel,
+            ..says("look and listen")
+        };
+        let answer = bench.answer("gemini-4-argon", request).unwrap();
+        let names: Vec<_> = answer.choices[0]
+            .calls
+            .iter()
+            .map(|call| call.name.as_str())
+            .collect();
+        assert_eq!(names, expected);
+        assert_eq!(answer.choices[0].finish, Some(FinishReason::ToolCalls));
+    }
+}
+
+#[test]
 fn a_paused_stream_is_continued() {
     let bench = Bench::new(&GEMINI);
     bench.handles.upstream.gemini([

@@ -39,6 +39,15 @@ fn two_texts(_: &[u8]) -> Result<EmbeddingRequest, ApiError> {
     })
 }
 
+fn many_texts(_: &[u8]) -> Result<EmbeddingRequest, ApiError> {
+    Ok(EmbeddingRequest {
+        inputs: (0..250)
+            .map(|number| EmbeddingInput::Text(format!("text {number}")))
+            .collect(),
+        ..EmbeddingRequest::default()
+    })
+}
+
 fn trail() -> Arc<Trail> {
     Arc::new(Trail::new(String::new(), Duration::ZERO))
 }
@@ -86,4 +95,23 @@ fn no_other_provider_is_asked() {
     assert_eq!(outcome.err().unwrap().status, 502);
     assert_eq!(bench.handles.upstream.asked(Dialect::OpenAi), 2);
     assert_eq!(bench.handles.upstream.asked(Dialect::Gemini), 0);
+}
+
+#[test]
+fn more_inputs_than_a_request_may_have_are_asked_for_in_several() {
+    let bench = Bench::new(&[]);
+    let reply = bench
+        .handles
+        .clock
+        .run(
+            bench
+                .gateway
+                .embed(call("gemini-embedding-001", many_texts), &trail()),
+        )
+        .unwrap();
+    let EmbedBody::Whole(answer) = reply.body else {
+        panic!("translated")
+    };
+    assert_eq!(answer.vectors.len(), 250);
+    assert_eq!(bench.handles.upstream.asked(Dialect::Gemini), 3);
 }

@@ -1,7 +1,7 @@
 //! How a line looks: JSON for machines, or text for people.
 
 use std::{
-    fmt::{self, Debug, Write as _},
+    fmt::{self, Debug},
     io::IsTerminal,
     time::SystemTime,
 };
@@ -94,13 +94,14 @@ pub(super) struct Fields<'a> {
 impl Fields<'_> {
     fn name(&mut self, field: &Field) {
         let name = field.name();
-        match self.form {
-            Form::Json => put(self.line, format_args!(r#","{name}":"#)),
-            Form::Plain { .. } if name == "message" => put(self.line, format_args!(" ")),
-            Form::Plain { coloured: false } => put(self.line, format_args!(" {name}=")),
-            Form::Plain { coloured: true } => {
-                put(self.line, format_args!(" \x1b[2m{name}=\x1b[0m"));
-            }
+        let parts = match self.form {
+            Form::Json => [",\"", name, "\":"],
+            Form::Plain { .. } if name == "message" => [" ", "", ""],
+            Form::Plain { coloured: false } => [" ", name, "="],
+            Form::Plain { coloured: true } => [" \x1b[2m", name, "=\x1b[0m"],
+        };
+        for part in parts {
+            self.line.extend_from_slice(part.as_bytes());
         }
     }
 
@@ -110,17 +111,17 @@ impl Fields<'_> {
         put(self.line, value);
     }
 
-    fn text(&mut self, field: &Field, value: fmt::Arguments<'_>) {
+    /// A text, by what writes it. Writing to memory does not fail; a value that cannot be written is cut short.
+    fn text(&mut self, field: &Field, write: impl FnOnce(&mut dyn fmt::Write) -> fmt::Result) {
         self.name(field);
         match self.form {
             Form::Json => {
                 self.line.push(b'"');
-                // Writing to memory does not fail; a value that cannot be written is cut short.
-                let _ = JsonText(self.line).write_fmt(value);
+                let _ = write(&mut JsonText(self.line));
                 self.line.push(b'"');
             }
             Form::Plain { .. } => {
-                let _ = PlainText(self.line).write_fmt(value);
+                let _ = write(&mut PlainText(self.line));
             }
         }
     }
@@ -148,11 +149,11 @@ impl Visit for Fields<'_> {
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.text(field, format_args!("{value}"));
+        self.text(field, |to| to.write_str(value));
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        self.text(field, format_args!("{value:?}"));
+        self.text(field, |to| write!(to, "{value:?}"));
     }
 }
 

@@ -72,8 +72,11 @@ mod tests {
 
     #[test]
     fn each_day_follows_the_one_before() {
+        let is_leap = |year: u64| {
+            year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
+        };
         let month_days = |year: u64, month: u64| match month {
-            2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
+            2 if is_leap(year) => 29,
             2 => 28,
             4 | 6 | 9 | 11 => 30,
             _ => 31,

@@ -119,6 +119,8 @@ impl HttpClient for Collector {
             let body = body.collect().await?.to_bytes();
             Ok::<_, HttpError>(Response::from_parts(head, body))
         };
-        self.runtime.spawn(timeout(SENDING, sending)).await??
+        // The timer, too, is to be made in the runtime.
+        let limited = async { timeout(SENDING, sending).await };
+        self.runtime.spawn(limited).await??
     }
 }

@@ -55,6 +55,8 @@ struct Reading {
     expected: usize,
     /// Whether the reply that ended the last candidate told the usage too.
     is_done: bool,
+    /// Whether the upstream has closed: what is incomplete now stays so.
+    is_closed: bool,
 }
 
 #[derive(Default)]
@@ -89,6 +91,7 @@ impl Decoder {
                 choices: Vec::new(),
                 expected: expected.max(1) as usize,
                 is_done: false,
+                is_closed: false,
             },
         }
     }
@@ -116,6 +119,7 @@ impl ChatDecoder for Decoder {
 
     fn finish(&mut self, out: &mut Vec<ChatEvent>) -> Result<(), Failure> {
         let reading = &mut self.reading;
+        reading.is_closed = true;
         match &mut self.form {
             Form::Whole(body) => reading.replies(body, out)?,
             Form::Stream { parser, .. } => parser
@@ -163,7 +167,11 @@ impl Reading {
 
     /// One reply, or a list of them, as errors are sometimes wrapped.
     fn replies(&mut self, data: &[u8], out: &mut Vec<ChatEvent>) -> Result<(), Failure> {
+        let is_closed = self.is_closed;
         let unreadable = |error: serde_json::Error| {
+            if is_closed && error.is_eof() {
+                return Failure::new(FailureClass::Cut, "the answer ends in the middle");
+            }
             garbage(format!(
                 "the answer is no JSON of Gemini's: {:?} at line {}, column {}",
                 error.classify(),
@@ -250,7 +258,10 @@ impl Reading {
         if let Some(token) = candidate.continuation_token {
             choice.token = Some(token.0.into_owned());
         }
-        let Some(reason) = candidate.finish_reason else {
+        let Some(reason) = candidate
+            .finish_reason
+            .filter(|reason| !reason.0.is_empty())
+        else {
             return Ok(());
         };
         choice.pausing = reason.0 == "CONTINUATION" && choice.token.is_some();

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::{generation, reply::Count};
 
 /// What `batchEmbedContents` takes.
-const MAX_BATCH: usize = 100;
+pub(super) const MAX_BATCH: usize = 100;
 /// The length of a whole vector. Google normalizes only those.
 const WHOLE_DIMENSIONS: usize = 3072;
 /// How many characters of text make a token, roughly.

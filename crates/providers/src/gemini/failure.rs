@@ -22,7 +22,8 @@ const MAX_RETRY_SECONDS: f64 = 86_400.0;
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct GoogleError {
-    code: Option<u16>,
+    /// A number, but for servers that speak Gemini's format without being it.
+    code: Option<Value>,
     message: Option<String>,
     status: Option<String>,
     details: Option<Vec<Value>>,
@@ -35,7 +36,12 @@ impl GoogleError {
 
     /// The HTTP status that it would have had, for one that comes in the middle of an answer.
     fn http_status(&self) -> u16 {
-        match (self.code, self.status.as_deref()) {
+        let code = match &self.code {
+            Some(Value::Number(code)) => code.as_u64().and_then(|code| u16::try_from(code).ok()),
+            Some(Value::String(code)) => code.parse().ok(),
+            _ => None,
+        };
+        match (code, self.status.as_deref()) {
             (Some(code), _) => code,
             (None, Some("INVALID_ARGUMENT" | "FAILED_PRECONDITION" | "OUT_OF_RANGE")) => 400,
             (None, Some("UNAUTHENTICATED")) => 401,

@@ -106,6 +106,16 @@ impl Generation {
         }
     }
 
+    /// How many tokens one answer can have at most, where that is known; asking for more is refused. From generation 4 on
+    /// an answer may go on over several requests.
+    pub(super) fn most_output_tokens(self) -> Option<u32> {
+        match self.family {
+            Family::Gemini(Some(version)) if version >= Version(4, 0) => None,
+            Family::Gemini(_) if self.since(2, 5) => Some(65_536),
+            Family::Gemini(_) | Family::Gemma => Some(8192),
+        }
+    }
+
     /// Whether a system instruction has a place of its own.
     pub(super) fn takes_system_instruction(self) -> bool {
         !self.is_gemma()

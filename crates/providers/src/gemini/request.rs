@@ -177,7 +177,12 @@ fn generation_config(
         candidate_count: (request.n > 1 && request.n <= generation.most_candidates())
             .then_some(request.n),
         stop_sequences: (!stop.is_empty()).then_some(stop),
-        max_output_tokens: request.max_tokens,
+        max_output_tokens: request.max_tokens.map(|wanted| {
+            generation
+                .most_output_tokens()
+                .unwrap_or(wanted)
+                .min(wanted)
+        }),
         temperature: request.temperature.filter(|_| sampling),
         top_p: request.top_p.filter(|_| sampling),
         presence_penalty: request.presence_penalty.filter(|_| penalties),

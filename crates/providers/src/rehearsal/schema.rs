@@ -216,17 +216,17 @@ impl Maker<'_> {
                 object.insert(name.to_owned(), value);
             }
         }
-        self.fill_object(&mut object, properties, schema);
+        self.fill_object(&mut object, properties, schema)?;
         Some(Value::Object(object))
     }
 
-    /// Adds properties until `minProperties` is reached, as far as that is possible.
+    /// Adds properties until `minProperties` is reached.
     fn fill_object(
         &mut self,
         object: &mut Map<String, Value>,
         properties: &Map<String, Value>,
         schema: &Map<String, Value>,
-    ) {
+    ) -> Option<()> {
         let wanted = count(schema, "minProperties").unwrap_or(0);
         for (name, property) in properties {
             if object.len() < wanted
@@ -240,11 +240,9 @@ impl Maker<'_> {
         let mut number = 0;
         while object.len() < wanted {
             number += 1;
-            let Some(value) = self.make(additional, "") else {
-                return;
-            };
-            object.insert(format!("key{number}"), value);
+            object.insert(format!("key{number}"), self.make(additional, "")?);
         }
+        Some(())
     }
 
     fn make_array(&mut self, schema: &Map<String, Value>, name: &str) -> Option<Value> {
@@ -342,3 +340,6 @@ fn without(schema: &Map<String, Value>, keyword: &str) -> Map<String, Value> {
     rest.shift_remove(keyword);
     rest
 }
+
+#[cfg(test)]
+mod tests;

@@ -267,3 +267,17 @@ fn a_stream_is_done_when_its_end_and_its_usage_are_told() {
     assert!(decoder.is_done());
     decoder.finish(&mut out).unwrap();
 }
+
+#[test]
+fn nulls_and_absent_fields_are_empty_ones() {
+    let chunks = [
+        json!({"candidates": [{"content": {"parts": [{"text": "Hi", "thought": null, "functionCall": null}], "role": "model"}, "finishReason": null, "index": 0, "safetyRatings": []}], "promptFeedback": null, "usageMetadata": null, "error": null}),
+        json!({"candidates": [{"content": {"parts": [{}], "role": "model"}}], "futureField": {"a": [1]}}),
+        json!({"candidates": [{"content": {"parts": null}, "finishReason": "STOP", "index": null}], "usageMetadata": {"promptTokenCount": null, "candidatesTokenCount": 0}}),
+    ];
+    let answer = streamed(&streaming(hello(NEW)), &chunks);
+    assert_eq!(answer.choices[0].text, "Hi");
+    assert_eq!(answer.choices[0].finish, Some(FinishReason::Stop));
+    assert_eq!(answer.model, None);
+    assert_eq!(answer.usage.unwrap().total(), 0);
+}

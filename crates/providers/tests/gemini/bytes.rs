@@ -2,7 +2,7 @@
 
 use locum_domain::{
     chat::{ChatAnswer, ChatEvent, ChatRequest},
-    failure::Failure,
+    failure::{Failure, FailureClass},
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -74,11 +74,34 @@ fn every_truncation_of_a_stream_is_no_whole_answer() {
     let end_of_last_reply = bytes.len() - "\r\n\r\n".len();
     for until in 0..end_of_last_reply {
         let (_, ended) = events_of(&request, &[&bytes[..until]]);
-        assert!(ended.is_err(), "cut off at {until}");
+        let class = ended.unwrap_err().class;
+        // Before the first brace nothing tells that it was Gemini.
+        let is_told = class == FailureClass::Cut || until < "data: {".len();
+        assert!(is_told, "cut off at {until}: {class:?}");
     }
     for until in end_of_last_reply..bytes.len() {
         let (_, ended) = events_of(&request, &[&bytes[..until]]);
         assert_eq!(ended, Ok(()), "cut off at {until}");
+    }
+}
+
+#[test]
+fn a_hundred_thousand_open_brackets_are_no_answer() {
+    let brackets = "[".repeat(100_000);
+    for body in [
+        brackets.clone(),
+        format!("{{\"candidates\":{brackets}"),
+        format!("{{\"future\":{brackets}"),
+        format!("{{\"error\":{{\"details\":{brackets}"),
+        format!(
+            "{{\"candidates\":[{{\"content\":{{\"parts\":[{{\"functionCall\":{{\"args\":{brackets}"
+        ),
+    ] {
+        let (_, ended) = events_of(&hello(NEW), &[body.as_bytes()]);
+        let class = ended.unwrap_err().class;
+        assert!(matches!(class, FailureClass::Garbage | FailureClass::Cut));
+        survives(body.as_bytes());
+        survives(format!("data: {body}\n\n").as_bytes());
     }
 }
 

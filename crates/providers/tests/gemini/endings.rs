@@ -203,6 +203,8 @@ fn a_continuation_without_a_token_is_length() {
 fn an_answer_without_a_reason_for_its_end_is_cut() {
     let open = json!({"candidates": [{"content": {"parts": [{"text": "Hel"}]}}]});
     assert_eq!(broken(&hello(NEW), &open).class, FailureClass::Cut);
+    let blank = candidate(text(), "");
+    assert_eq!(broken(&hello(NEW), &blank).class, FailureClass::Cut);
     let (events, ended) = every_cut(&streaming(hello(NEW)), &sse(&[open]));
     assert_eq!(ended.unwrap_err().class, FailureClass::Cut);
     assert_eq!(ChatAnswer::from_events(events).choices[0].text, "Hel");

@@ -239,6 +239,18 @@ fn an_error_in_a_list_is_read() {
 }
 
 #[test]
+fn an_error_with_its_code_in_a_string_is_read() {
+    let body =
+        br#"{"error": {"message": "no route", "type": "server", "param": null, "code": "503"}}"#;
+    let told = failure(503, &[], body);
+    assert_eq!(told.class, FailureClass::Overloaded);
+    assert_eq!(told.message, "no route");
+    let event: Value = serde_json::from_slice(body).unwrap();
+    let (_, ended) = events_of(&streaming(hello(NEW)), &[&sse(&[event])]);
+    assert_eq!(ended.unwrap_err().class, FailureClass::Overloaded);
+}
+
+#[test]
 fn a_body_that_is_not_googles_is_read_by_its_status() {
     for (status, class) in [
         (400, FailureClass::Garbage),

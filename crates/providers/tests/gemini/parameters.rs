@@ -85,6 +85,26 @@ fn max_tokens_stop_and_seed() {
 }
 
 #[test]
+fn max_tokens_beyond_what_the_model_gives_is_cut_to_it() {
+    for (model, most) in [
+        (ANCIENT, 8192),
+        (GEMMA, 8192),
+        (OLD, 65_536),
+        (MIDDLE, 65_536),
+        (ALIAS, 65_536),
+        (NEW, 200_000),
+    ] {
+        let mut request = hello(model);
+        request.max_tokens = Some(200_000);
+        assert_eq!(
+            config(&request),
+            json!({"maxOutputTokens": most}),
+            "{model}"
+        );
+    }
+}
+
+#[test]
 fn a_seed_of_64_bits_is_reduced_to_31() {
     for (seed, reduced) in [
         (0, 0),

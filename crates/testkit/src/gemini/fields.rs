@@ -4,10 +4,14 @@
 
 mod table;
 
-pub(super) use table::{BATCH_EMBED, COUNT_TOKENS, EMBED, GENERATE};
-
 use serde_json::{Map, Value};
 
+pub(super) use self::table::{BATCH_EMBED, COUNT_TOKENS, EMBED, GENERATE};
+
+use self::Kind::{
+    Any, Encoded, Int32, Int64, Named, Number, Object, Objects, Struct, Switch, Text, Texts, Word,
+    Words,
+};
 use super::error;
 use crate::reply::Reply;
 
@@ -38,11 +42,6 @@ enum Kind {
     /// Objects under names of the caller's choice.
     Named(&'static Shape),
 }
-
-use Kind::{
-    Any, Encoded, Int32, Int64, Named, Number, Object, Objects, Struct, Switch, Text, Texts, Word,
-    Words,
-};
 
 /// Goes through `body`, which should be a `shape`.
 pub(super) fn check(body: &Value, shape: &Shape) -> Result<(), Reply> {

@@ -19,6 +19,9 @@ pub(super) fn check(
     signatures: &BTreeSet<String>,
 ) -> Result<(), Reply> {
     fields::check(body, &fields::GENERATE)?;
+    if model.generation < (4, 0) && body.get("continuationToken").is_some() {
+        return Err(fields::unknown("continuationToken", ""));
+    }
     contents::check(model, body, signatures)?;
     tools::check(model, body)?;
     config::check(model, body)

@@ -1,6 +1,7 @@
 //! What the pretended Gemini answers.
 
-mod refusals;
+mod options;
+mod turns;
 
 use std::collections::BTreeSet;
 
@@ -12,8 +13,10 @@ use super::*;
 
 const KEY: &str = "key";
 
-/// A model before Gemini 3, and one of it.
+/// A model before Gemini 3, the first of it, one of Gemini 4, and the one that most programs ask.
 const OLD: &str = "gemini-2.5-flash";
+const THIRD: &str = "gemini-3-flash-preview";
+const FOURTH: &str = "gemini-4-neon";
 const LATEST: &str = "gemini-flash-latest";
 
 fn post(path: &str, body: &Value) -> Reply {
@@ -53,6 +56,21 @@ fn generated(model: &str, changes: &Value) -> Value {
     let reply = post(&format!("{model}:generateContent"), &ask(changes));
     assert_eq!(reply.status, StatusCode::OK, "{:?}", reply.body());
     json_of(&reply)
+}
+
+#[track_caller]
+fn check_refused(model: &str, changes: &Value, message: &str) {
+    let reply = post(&format!("{model}:generateContent"), &ask(changes));
+    let error = &json_of(&reply)["error"];
+    assert_eq!(
+        (reply.status.as_u16(), &error["status"]),
+        (400, &json!("INVALID_ARGUMENT")),
+        "{error}"
+    );
+    assert!(
+        error["message"].as_str().unwrap().contains(message),
+        "{error}"
+    );
 }
 
 fn said(text: &str) -> Value {

@@ -47,6 +47,7 @@ fn what_came_is_remembered() {
     let upstream = Scripted::new();
     upstream.accept_key("another");
     drop(ask(&upstream, GEMINI));
+    assert_eq!(upstream.complaints().len(), 1);
     let seen = upstream.last(Dialect::Gemini);
     assert_eq!(
         (seen.path.as_str(), seen.at),

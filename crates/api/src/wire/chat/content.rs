@@ -5,9 +5,6 @@ use locum_domain::{chat::Part, error::ApiError};
 use super::media;
 use crate::wire::{at::At, fault, json::Json};
 
-/// What `content` may be, in a sentence.
-pub(super) const EXPECTED: &str = "one of a string or an array of objects";
-
 /// Which parts a message may hold.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Allowed {
@@ -62,7 +59,11 @@ fn parts(at: &At<'_, '_>, allowed: Allowed) -> Result<Vec<Part>, ApiError> {
         Json::String(text) => Ok(vec![Part::Text(text.clone().into_owned())]),
         Json::Array(items) if items.is_empty() => Err(fault::empty_array(at.path())),
         Json::Array(_) => at.items()?.map(|item| part(&item, allowed)).collect(),
-        _ => Err(at.wrong_type(EXPECTED)),
+        Json::Null => Err(ApiError::invalid_param(
+            at.path().to_string(),
+            "Invalid value for 'content': expected a string, got null.",
+        )),
+        _ => Err(at.wrong_type("one of a string or array of objects")),
     }
 }
 

@@ -32,7 +32,7 @@ const ROLES: &[(&str, Role)] = &[
 
 /// Reads the messages.
 pub(super) fn messages(at: &At<'_, '_>) -> Result<Vec<Message>, ApiError> {
-    let items = at.items()?;
+    let items = at.objects()?;
     if items.len() == 0 {
         return Err(fault::empty_array(at.path()));
     }

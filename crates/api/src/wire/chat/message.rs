@@ -46,7 +46,7 @@ pub(super) fn assistant<'d>(at: &At<'d, '_>, index: usize) -> Result<Turn<'d>, A
     let mut signature = signature::in_extra_content(at);
     let (mut calls, mut sent_ids) = (Vec::new(), Vec::new());
     if let Some(list) = at.get("tool_calls") {
-        let items = list.items()?;
+        let items = list.objects()?;
         if items.len() > MAX_CALLS {
             return Err(fault::long_array(list.path(), MAX_CALLS, items.len()));
         }
@@ -72,12 +72,15 @@ pub(super) fn assistant<'d>(at: &At<'d, '_>, index: usize) -> Result<Turn<'d>, A
         });
         sent_ids.push(name);
     }
-    let mut text = joined(content::optional(at, Allowed::Answer)?, "");
-    if let Some(refusal) = at.get("refusal") {
-        text.push_str(refusal.string()?);
-    } else if calls.is_empty() && at.get("content").is_none() {
-        return Err(at.require("content")?.wrong_type(content::EXPECTED));
-    }
+    let refusal = at.text("refusal")?;
+    // Only who says nothing else must say something.
+    let content = if calls.is_empty() && refusal.is_none() {
+        content::required(at, Allowed::Answer)?
+    } else {
+        content::optional(at, Allowed::Answer)?
+    };
+    let mut text = joined(content, "");
+    text.push_str(refusal.as_deref().unwrap_or_default());
     Ok(Turn {
         message: Message::Assistant {
             text,

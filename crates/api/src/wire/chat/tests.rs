@@ -3,7 +3,9 @@
 mod accepted;
 mod answer;
 mod messages;
+mod odd;
 mod refused;
+mod types;
 
 use locum_domain::{chat::ChatRequest, error::ApiError};
 use serde_json::{Value, json};
@@ -26,4 +28,28 @@ fn body(members: Value) -> Value {
 /// A request of `messages`.
 fn conversation(messages: Value) -> Value {
     json!({"model": "m", "messages": messages})
+}
+
+/// Asserts that `body` is refused over `param`.
+#[track_caller]
+fn refused(body: &Value, param: &str, code: &str, sentence: &str) {
+    let error = parse(body).unwrap_err();
+    assert_eq!(
+        (
+            error.status,
+            error.param.as_deref(),
+            error.code.as_deref().unwrap_or_default(),
+            error.message.as_str()
+        ),
+        (400, Some(param), code, sentence),
+    );
+}
+
+/// Asserts that `body` is refused over `param`, in words of our own.
+#[track_caller]
+fn refused_over(body: &Value, param: &str) {
+    let error = parse(body).unwrap_err();
+    assert_eq!((error.status, error.param.as_deref()), (400, Some(param)));
+    assert_eq!(error.kind, "invalid_request_error");
+    assert!(!error.message.is_empty());
 }

@@ -64,7 +64,7 @@ fn list(
     at: &At<'_, '_>,
     read: impl Fn(&At<'_, '_>) -> Result<FunctionTool, ApiError>,
 ) -> Result<Vec<FunctionTool>, ApiError> {
-    let items = at.items()?;
+    let items = at.objects()?;
     if items.len() > MAX_TOOLS {
         return Err(fault::long_array(at.path(), MAX_TOOLS, items.len()));
     }
@@ -158,7 +158,7 @@ fn allowed_tools(at: &At<'_, '_>, tools: &[FunctionTool]) -> Result<ToolChoice, 
         .word(&[("auto", false), ("required", true)])?;
     let list = at.require("tools")?;
     let mut names = Vec::new();
-    for item in list.items()? {
+    for item in list.objects()? {
         let item = item.object()?;
         let kind = item.require("type")?;
         if kind.word(&[("function", false), ("custom", true)])? {

@@ -17,7 +17,7 @@ pub(super) fn said(schema: &Map<String, Value>, text: &str, name: &str) -> Optio
         let value = match kind {
             "string" => Value::from(given),
             "integer" => Value::from(given.parse::<i64>().ok()?),
-            "number" => Value::Number(Number::from_f64(given.parse().ok()?)?),
+            "number" => json_number(given.parse().ok()?)?,
             "boolean" => Value::from(given.to_ascii_lowercase().parse::<bool>().ok()?),
             _ => return None,
         };

@@ -11,8 +11,6 @@ use crate::{
     reply::Reply,
 };
 
-const OUTPUT_LIMIT: i64 = 65_536;
-
 const CANDIDATES_LIMIT: i64 = 8;
 
 const STOPS_LIMIT: usize = 5;
@@ -26,7 +24,7 @@ pub(super) fn check(model: &Model, body: &Value) -> Result<(), Reply> {
     check_candidates(model, config)?;
     check_sampling(model, config)?;
     check_unsupported(model, config)?;
-    check_length(config)?;
+    check_length(model, config)?;
     check_format(model, config, body)?;
     match config.get("thinkingConfig") {
         Some(thinking) => check_thinking(model, thinking),
@@ -96,14 +94,23 @@ fn check_unsupported(model: &Model, config: &Value) -> Result<(), Reply> {
     Ok(())
 }
 
-fn check_length(config: &Value) -> Result<(), Reply> {
+/// How many tokens an answer may have: from Gemini 4 on it may take several requests, and only the model's window ends it.
+fn output_limit(model: &Model) -> i64 {
+    if model.generation >= (4, 0) {
+        1_048_576
+    } else {
+        65_536
+    }
+}
+
+fn check_length(model: &Model, config: &Value) -> Result<(), Reply> {
     if let Some(tokens) = config.get("maxOutputTokens").and_then(Value::as_i64)
-        && !(1..=OUTPUT_LIMIT).contains(&tokens)
+        && !(1..=output_limit(model)).contains(&tokens)
     {
         return Err(error::invalid(&format!(
             "Unable to submit request because it has a maxOutputTokens value of {tokens} but the supported range is from 1 \
              (inclusive) to {} (exclusive). Update the value and try again.",
-            OUTPUT_LIMIT + 1
+            output_limit(model) + 1
         )));
     }
     let stops = list(config, "stopSequences");
