@@ -10,8 +10,9 @@ from .process import Process, program, wait_until
 
 
 class Upstream(Process):
-    def __init__(self, folder: pathlib.Path):
-        super().__init__([program("SCRIPTED_UPSTREAM_BIN", "scripted-upstream"), "--port", "0"], folder, {})
+    def __init__(self, folder: pathlib.Path, port: int = 0):
+        command = [program("SCRIPTED_UPSTREAM_BIN", "scripted-upstream"), "--port", str(port)]
+        super().__init__(command, folder, {})
         match = wait_until(
             lambda: re.search(r"listening on (127\.0\.0\.1:\d+)\n", self.output) or self._must_run(),
             what="the upstream's first line",

@@ -2,7 +2,7 @@
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -21,13 +21,13 @@ export const KEY = "sk-locum-black-box-0123456789";
 export const GEMINI_MODEL = "gemini-flash-latest";
 export const OPENAI_MODEL = "gpt-4.1-mini";
 
+/** Starts a program in an empty folder of its own, which goes with it. */
 function start(program, args, env) {
   const { PATH, HOME } = process.env;
-  return spawn(program, args, {
-    cwd: mkdtempSync(join(tmpdir(), "locum-test-")),
-    env: { PATH, HOME, ...env },
-    stdio: ["ignore", "pipe", "inherit"],
-  });
+  const cwd = mkdtempSync(join(tmpdir(), "locum-test-"));
+  const child = spawn(program, args, { cwd, env: { PATH, HOME, ...env }, stdio: ["ignore", "pipe", "inherit"] });
+  child.once("exit", () => rmSync(cwd, { recursive: true, force: true }));
+  return child;
 }
 
 async function stop(child) {

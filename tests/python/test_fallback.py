@@ -5,6 +5,7 @@ import pytest
 from harness.dialects import Gemini, OpenAi
 from harness.process import free_port, wait_until
 from harness.server import routed_to
+from harness.upstream import Upstream
 
 HELLO = [{"role": "user", "content": "Hello"}]
 QUICK = {"PROVIDER_MAX_RETRIES": "1", "PROVIDER_TIMEOUT": "700"}
@@ -260,6 +261,17 @@ def test_an_answer_without_end_does_not_fill_the_memory(start, openai_upstream, 
     assert failed.value.status_code == 502
     assert locum.rss_bytes - before < 100 * 2**20
     openai_upstream.wait_for_hangup()
+
+
+def test_an_upstream_that_was_restarted_is_asked_over_a_new_connection(start, tmp_path):
+    """Connections are kept warm; one that died in between is nobody's failure."""
+    port = free_port()
+    locum = start(**routed_to(f"http://127.0.0.1:{port}"), PROVIDER_MAX_RETRIES="0")
+    for _ in range(3):
+        with Upstream(tmp_path, port) as upstream:
+            for _ in range(2):
+                assert ask(locum, "gpt-4.1-mini").parse().choices[0].message.content
+            assert upstream.asked == 2
 
 
 def test_a_circuit_opens_and_spares_a_dead_upstream(start, openai_provider, gemini_provider):

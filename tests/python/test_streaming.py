@@ -1,6 +1,7 @@
 """Streams: the same pieces, in the same order, as the official SDK's accumulators demand."""
 
 import asyncio
+import json
 
 import httpx2
 import openai
@@ -97,6 +98,22 @@ def test_bytes_may_come_one_by_one(client, provider, stream):
     answer = client.chat.completions.create(model=provider.model, messages=messages, stream=stream)
     text = text_of(answer) if stream else answer.choices[0].message.content
     assert "Grüße an die 世界" in text
+
+
+def test_events_may_be_written_in_every_way_that_the_standard_allows(client, provider):
+    script = provider.text_stream("Grüße, ", "wie ", "geht ", "es?")
+    ways = [
+        ": a comment\n\ndata: {}\n\n",
+        "data:{}\n\n",
+        "event: message\r\ndata: {}\r\n\r\n",
+        "data: {}\nfurther: field\n\n",
+    ]
+    written = [json.dumps(chunk, ensure_ascii=False) for chunk in script["chunks"]]
+    raw = [ways[number % len(ways)].replace("{}", text) for number, text in enumerate(written)]
+    raw[-1] = "data: {\ndata: " + written[-1].removeprefix("{") + "\n\n"
+    provider.upstream.script({"chunks": raw})
+    chunks = client.chat.completions.create(model=provider.model, messages=HELLO, stream=True)
+    assert text_of(chunks) == "Grüße, wie geht es?"
 
 
 def test_many_streams_at_once_do_not_mix(locum, provider):

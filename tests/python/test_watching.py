@@ -39,6 +39,16 @@ def test_health_says_what_traffic_met(both, openai_provider, gemini_provider):
     assert providers["gemini"]["circuit"] == "closed"
 
 
+@pytest.mark.complaints
+def test_a_clients_own_fault_is_not_the_providers_illness(both, gemini_provider):
+    locum = both(PROVIDER_MAX_RETRIES="0", PROVIDER_FALLBACK_ENABLED="false")
+    for model in ("gemini-nonsense", gemini_provider.model):
+        gemini_provider.upstream.script({"status": 404 if model == "gemini-nonsense" else 400})
+        with pytest.raises((openai.NotFoundError, openai.BadRequestError)):
+            locum.client().chat.completions.create(model=model, messages=MESSAGES)
+        assert locum.http.get("/health").json()["status"] == "ok"
+
+
 def test_health_costs_no_upstream_call(both, openai_upstream, gemini_upstream):
     locum = both()
     for path in ("/health", "/health/live", "/health/ready"):

@@ -7,6 +7,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use axum::{
@@ -15,7 +16,7 @@ use axum::{
     response::Response,
 };
 use bytes::Bytes;
-use http::{Method, StatusCode, Uri};
+use http::{HeaderName, Method, StatusCode, Uri};
 use http_body::{Frame, SizeHint};
 use locum_domain::failure::FailureClass;
 use locum_engine::trail::Trail;
@@ -27,7 +28,9 @@ use crate::App;
 const CLIENT_LEFT: u16 = 499;
 /// As much of a path as is logged.
 const LOGGED_PATH_BYTES: usize = 256;
-/// OpenAI's limit for `x-client-request-id`.
+/// A name that the client gives to the request, for its own searches in the logs.
+const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("x-client-request-id");
+/// OpenAI's limit for it.
 const CLIENT_REQUEST_ID_BYTES: usize = 512;
 
 /// A request that is being answered. Dropped at its end; if it is dropped before [`Visit::complete`], the client left.
@@ -57,7 +60,7 @@ impl Visit {
         app.metrics.request_started();
         let client_request_id = request
             .headers()
-            .get("x-client-request-id")
+            .get(CLIENT_REQUEST_ID)
             .and_then(|id| id.to_str().ok())
             .filter(|id| !id.is_empty() && id.len() <= CLIENT_REQUEST_ID_BYTES)
             .map(str::to_owned);
@@ -126,20 +129,12 @@ impl Drop for Visit {
         } else {
             CLIENT_LEFT
         };
-        let elapsed = self
-            .app
-            .world
-            .clock
-            .now()
-            .saturating_sub(self.trail.started);
-        self.app.metrics.request_ended(
-            self.route,
-            known_method(&self.method),
-            status,
-            elapsed,
-            &self.trail,
-        );
+        let now = self.app.world.clock.now();
+        let elapsed = now.saturating_sub(self.trail.started);
         let method = known_method(&self.method);
+        self.app
+            .metrics
+            .request_ended(self.route, method, status, elapsed, &self.trail);
         record_all!(
             self.span,
             otel.name = format_args!("{method} {}", self.route),
@@ -148,9 +143,14 @@ impl Drop for Visit {
             http.route = self.route,
             http.response.status_code = status,
         );
+        self.span.in_scope(|| self.log(status, elapsed));
+    }
+}
+
+impl Visit {
+    /// Writes the line. What is ours or a provider's to mend is a warning.
+    fn log(&self, status: u16, elapsed: Duration) {
         let notes = self.trail.notes();
-        let failure = notes.failure;
-        let error = failure.map(FailureClass::as_str).or(self.error.as_deref());
         let path = self.uri.path();
         let path = &path[..path.floor_char_boundary(LOGGED_PATH_BYTES)];
         // A level must be known when the program is built, so there is one call for each.
@@ -161,28 +161,36 @@ impl Drop for Visit {
                     route = self.route,
                     path,
                     status,
-                    elapsed_ms = elapsed.as_micros() as f64 / 1e3,
+                    elapsed_ms = millis(elapsed),
                     operation = notes.operation,
                     provider = notes.provider,
                     model = notes.model.as_deref(),
                     requested_model = notes.requested_model.as_deref(),
                     fallback = notes.fallback.then_some(true),
                     tries = (notes.tries > 0).then_some(notes.tries),
-                    first_token_ms = notes.first_token.map(|it| it.as_micros() as f64 / 1e3),
+                    first_token_ms = notes.first_token.map(millis),
                     tokens_in = notes.usage.map(|usage| usage.prompt),
                     tokens_out = notes.usage.map(|usage| usage.completion),
-                    streamed = notes.streamed,
+                    streamed = notes.operation.map(|_| notes.streamed),
                     client = %self.client,
                     client_request_id = self.client_request_id.as_deref(),
-                    error,
+                    error = notes.failure.map(FailureClass::as_str).or(self.error.as_deref()),
                     "request"
                 )
             };
         }
-        let ours = status >= 500 || failure.is_some_and(|class| !class.is_callers_fault());
-        self.span
-            .in_scope(|| if ours { line!(warn) } else { line!(info) });
+        let failed = notes.failure.is_some_and(|class| !class.is_callers_fault());
+        let broke_off = status < 400 && failed;
+        if status >= 500 || broke_off {
+            line!(warn);
+        } else {
+            line!(info);
+        }
     }
+}
+
+fn millis(duration: Duration) -> f64 {
+    duration.as_micros() as f64 / 1e3
 }
 
 /// A body whose end is a visit's.

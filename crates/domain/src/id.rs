@@ -16,8 +16,8 @@ const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmn
 const TIME_DIGITS: usize = 8;
 /// Base-62 digits of the count of ids made before.
 const COUNT_DIGITS: usize = 3;
-/// Base-62 digits of entropy: 95 bits.
-const ENTROPY_DIGITS: usize = 16;
+/// Base-62 digits of each half of the entropy: 95 bits together.
+const HALF_DIGITS: usize = 8;
 
 impl Ids {
     /// `unix_ms`: now, milliseconds since 1970. `entropy`: unpredictable bits, fresh for every value made.
@@ -32,35 +32,33 @@ impl Ids {
     /// The next id, `prefix` first: `next("call_")` gives `call_` and 27 characters.
     pub fn next(&mut self, prefix: &str) -> String {
         let mut id =
-            String::with_capacity(prefix.len() + TIME_DIGITS + COUNT_DIGITS + ENTROPY_DIGITS);
+            String::with_capacity(prefix.len() + TIME_DIGITS + COUNT_DIGITS + 2 * HALF_DIGITS);
         id.push_str(prefix);
-        push_base62(&mut id, u128::from(self.unix_ms), TIME_DIGITS);
-        push_base62(&mut id, u128::from(self.made), COUNT_DIGITS);
-        push_base62(&mut id, mix(self.entropy, self.made), ENTROPY_DIGITS);
+        push_base62::<TIME_DIGITS>(&mut id, self.unix_ms);
+        push_base62::<COUNT_DIGITS>(&mut id, self.made);
+        push_base62::<HALF_DIGITS>(&mut id, mix((self.entropy >> 64) as u64, self.made));
+        push_base62::<HALF_DIGITS>(&mut id, mix(self.entropy as u64, self.made));
         self.made += 1;
         id
     }
 }
 
-/// Appends the last `digits` base-62 digits of `value`.
-fn push_base62(to: &mut String, mut value: u128, digits: usize) {
-    let mut buffer = [b'0'; ENTROPY_DIGITS];
-    for place in buffer[..digits].iter_mut().rev() {
+/// Appends the last `DIGITS` base-62 digits of `value`.
+fn push_base62<const DIGITS: usize>(to: &mut String, mut value: u64) {
+    let mut digits = [b'0'; DIGITS];
+    for place in digits.iter_mut().rev() {
         *place = ALPHABET[(value % 62) as usize];
         value /= 62;
     }
-    to.extend(buffer[..digits].iter().map(|&digit| char::from(digit)));
+    to.extend(digits.iter().map(|&digit| char::from(digit)));
 }
 
-/// Spreads `entropy` so that two counts give unrelated digits (the finalizer of SplitMix64, on both halves).
-fn mix(entropy: u128, count: u64) -> u128 {
-    let spread = |half: u64| {
-        let mut z = half.wrapping_add(count.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    };
-    (u128::from(spread((entropy >> 64) as u64)) << 64) | u128::from(spread(entropy as u64))
+/// Spreads `entropy` so that two counts give unrelated digits (the finalizer of SplitMix64).
+fn mix(entropy: u64, count: u64) -> u64 {
+    let mut z = entropy.wrapping_add(count.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ use http::{Request, Response};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{Semaphore, watch},
-    time::sleep,
+    time::{Instant, sleep},
 };
 use tower::Service;
 
@@ -59,6 +59,8 @@ pub struct Server<S> {
 
 /// How many refused clients are heard out at once; others are hung up on without more ado.
 const MAX_REFUSALS: usize = 64;
+/// How often it is said that clients are turned away.
+const WARN_AGAIN: Duration = Duration::from_secs(10);
 /// How long accepting rests when the machine has no more sockets.
 const REST: Duration = Duration::from_millis(100);
 
@@ -90,6 +92,7 @@ where
         let answering = Arc::new(AtomicUsize::new(0));
         let (stopping, stopped) = watch::channel(false);
 
+        let mut warned = None;
         let mut stop = pin!(stop);
         loop {
             let (socket, peer) = tokio::select! {
@@ -110,7 +113,16 @@ where
                     serving.await;
                     drop(place);
                 });
-            } else if let Ok(place) = Arc::clone(&refusals).try_acquire_owned() {
+                continue;
+            }
+            if warned.is_none_or(|at: Instant| at.elapsed() >= WARN_AGAIN) {
+                warned = Some(Instant::now());
+                tracing::warn!(
+                    max_connections = self.limits.max_connections,
+                    "as many clients as there may be; others are turned away"
+                );
+            }
+            if let Ok(place) = Arc::clone(&refusals).try_acquire_owned() {
                 tokio::spawn(async move {
                     refusal::no_room(socket).await;
                     drop(place);

@@ -10,16 +10,21 @@ use std::{error::Error, time::Duration};
 
 use bytes::Bytes;
 use futures_util::TryStreamExt;
-use http::{Request, Response};
+use http::{HeaderValue, Request, Response, header::USER_AGENT};
 use http_body_util::{BodyDataStream, Full};
 use hyper_util::{
-    client::legacy::{Client, Error as ClientError},
+    client::{
+        legacy::{Client, Error as ClientError},
+        proxy::matcher::Matcher,
+    },
     rt::{TokioExecutor, TokioTimer},
 };
 use locum_engine::ports::{ByteStream, PortFuture, Transport, TransportError};
 
 use self::connector::Connector;
 
+/// What upstreams see of us.
+const NAME: HeaderValue = HeaderValue::from_static(concat!("locum/", env!("CARGO_PKG_VERSION")));
 /// How long an unused connection is kept.
 const IDLE: Duration = Duration::from_secs(90);
 /// How many unused connections are kept per upstream.
@@ -33,12 +38,18 @@ pub struct HttpTransport {
 
 impl HttpTransport {
     /// A transport without connections. `connect_timeout` covers name, TCP and TLS.
+    ///
+    /// TLS goes through the proxy of `HTTPS_PROXY` or `ALL_PROXY`, unless `NO_PROXY` names the host.
     pub fn new(connect_timeout: Duration) -> Self {
+        Self::through(Matcher::from_env(), connect_timeout)
+    }
+
+    fn through(proxies: Matcher, connect_timeout: Duration) -> Self {
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
             .pool_max_idle_per_host(MAX_IDLE)
-            .build(Connector::new(connect_timeout));
+            .build(Connector::new(connect_timeout, proxies));
         Self { client }
     }
 }
@@ -48,7 +59,10 @@ impl Transport for HttpTransport {
         &self,
         request: Request<Bytes>,
     ) -> PortFuture<'_, Result<Response<ByteStream>, TransportError>> {
-        let response = self.client.request(request.map(Full::new));
+        let mut request = request.map(Full::new);
+        // Some upstreams' firewalls refuse requests without it.
+        request.headers_mut().insert(USER_AGENT, NAME);
+        let response = self.client.request(request);
         Box::pin(async move {
             let response = response.await.map_err(|error| sending_failed(&error))?;
             Ok(response.map(|body| {

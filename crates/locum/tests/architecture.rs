@@ -18,7 +18,12 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("locum-api", &["locum-domain", "locum-engine"]),
     (
         "locum",
-        &["locum-api", "locum-domain", "locum-engine", "locum-providers"],
+        &[
+            "locum-api",
+            "locum-domain",
+            "locum-engine",
+            "locum-providers",
+        ],
     ),
 ];
 
@@ -32,7 +37,13 @@ fn root() -> PathBuf {
 /// The direct dependencies of every crate of the workspace, those of its tests left out.
 fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
     let output = Command::new(env!("CARGO"))
-        .args(["metadata", "--no-deps", "--offline", "--format-version", "1"])
+        .args([
+            "metadata",
+            "--no-deps",
+            "--offline",
+            "--format-version",
+            "1",
+        ])
         .current_dir(root())
         .output()
         .unwrap();
@@ -47,7 +58,10 @@ fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
                 .iter()
                 .filter(|dependency| dependency["kind"].is_null())
                 .map(|dependency| dependency["name"].as_str().unwrap().to_owned());
-            (package["name"].as_str().unwrap().to_owned(), normal.collect())
+            (
+                package["name"].as_str().unwrap().to_owned(),
+                normal.collect(),
+            )
         })
         .collect()
 }
@@ -76,7 +90,10 @@ fn sources(name: &str) -> Vec<(PathBuf, String)> {
 fn dependencies_point_one_way() {
     let dependencies = dependencies();
     for (name, allowed) in ALLOWED {
-        for dependency in dependencies[*name].iter().filter(|d| dependencies.contains_key(*d)) {
+        for dependency in dependencies[*name]
+            .iter()
+            .filter(|d| dependencies.contains_key(*d))
+        {
             assert!(
                 allowed.contains(&dependency.as_str()),
                 "{name} depends on {dependency}"
@@ -103,7 +120,10 @@ fn the_core_has_no_runtime_no_server_and_no_sockets() {
         ("locum-engine", "axum"),
         ("locum-providers", "tracing"),
     ] {
-        assert!(!dependencies[name].contains(absent), "{name} depends on {absent}");
+        assert!(
+            !dependencies[name].contains(absent),
+            "{name} depends on {absent}"
+        );
     }
 }
 
@@ -116,8 +136,14 @@ fn the_core_knows_no_target() {
 
 #[test]
 fn only_the_table_names_providers() {
-    for (path, code) in ["domain", "engine", "api", "locum"].iter().flat_map(|name| sources(name)) {
-        for line in code.lines().filter(|line| !line.trim_start().starts_with("//")) {
+    for (path, code) in ["domain", "engine", "api", "locum"]
+        .iter()
+        .flat_map(|name| sources(name))
+    {
+        for line in code
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("//"))
+        {
             for name in ["\"gemini\"", "\"openai\"", "\"rehearsal\""] {
                 assert!(!line.contains(name), "{}: {line}", path.display());
             }

@@ -307,9 +307,7 @@ async fn a_client_that_takes_nothing_is_hung_up_on() {
     let (answers, routes) = endless();
     let server = Running::start(quick(), routes).await;
     let mut client = server.client().await;
-    client
-        .send(b"GET /large HTTP/1.1\r\nhost: a\r\n\r\n")
-        .await;
+    client.send(b"GET /large HTTP/1.1\r\nhost: a\r\n\r\n").await;
     timeout(LONG, answers.dropped.notified()).await.unwrap();
     // What it did not take was not even made: a little is in hyper, the rest in the kernel's buffers.
     let made = answers.chunks.load(Relaxed);

@@ -33,6 +33,7 @@ use locum_domain::{
 };
 
 use self::{
+    clean::Cleaner,
     decode::{StreamDecoder, WholeDecoder},
     relay::Relay,
     skim::Whole,
@@ -51,6 +52,7 @@ struct OpenAi {
     embeddings: Uri,
     models: Uri,
     headers: HeaderMap,
+    cleaner: Cleaner,
 }
 
 /// Makes the provider.
@@ -70,8 +72,10 @@ pub fn build(config: ProviderConfig) -> Result<Box<dyn Provider>, String> {
     headers.insert(CONTENT_TYPE, json.clone());
     headers.insert(ACCEPT, json);
     let endpoint = |path: &str| endpoint(&config.base_url, path);
+    let chat = endpoint("/chat/completions")?;
     Ok(Box::new(OpenAi {
-        chat: endpoint("/chat/completions")?,
+        cleaner: Cleaner::new(chat.host().unwrap_or_default()),
+        chat,
         embeddings: endpoint("/embeddings")?,
         models: endpoint("/models")?,
         headers,
@@ -182,7 +186,7 @@ impl Provider for OpenAi {
 impl Native for OpenAi {
     fn request(&self, operation: Operation, body: Bytes) -> Request<Bytes> {
         match operation {
-            Operation::Chat => self.post(&self.chat, clean::cleaned(body)),
+            Operation::Chat => self.post(&self.chat, self.cleaner.clean(body)),
             Operation::Embeddings => self.post(&self.embeddings, body),
         }
     }
@@ -196,11 +200,7 @@ impl Native for OpenAi {
         let whole = Whole::read(body, elements.as_bytes())
             .map_err(|malformed| garbage(format!("the answer is {malformed}")))?;
         if let Some(error) = whole.error {
-            let mut failure = fault::in_band(error, &self.key);
-            if failure.class == FailureClass::Server {
-                failure.class = FailureClass::Garbage;
-            }
-            return Err(failure);
+            return Err(fault::in_whole(error, &self.key));
         }
         if whole.failed {
             return Err(garbage("the answer says that it failed".to_owned()));

@@ -27,6 +27,10 @@ pub struct ProviderConfig {
 
 /// What one operation needs of the world.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "the large variant is the common one, and it is moved on at once"
+)]
 pub enum Prepared<T> {
     /// A request to send upstream.
     Http(Request<Bytes>),
@@ -52,7 +56,7 @@ pub struct Hop<'a> {
 
 /// A provider of models.
 ///
-/// Implementations hold configuration alone; one value serves all requests at once.
+/// Implementations hold configuration alone, but for what a script counts; one value serves all requests at once.
 pub trait Provider: Send + Sync {
     /// The name in settings, logs, metrics, headers and `provider/model`.
     fn name(&self) -> &'static str;

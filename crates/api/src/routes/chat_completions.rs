@@ -28,16 +28,11 @@ pub(crate) async fn create_chat_completion(
 ) -> Result<Response, HttpError> {
     let bytes = body::read(&app, request).await?;
     let peek = wire::peek::peek_chat(&bytes)?;
-    // Signatures that we have put into the conversation are no upstream's business as they are.
-    let source = if peek.signed {
-        ChatSource::Made(wire::chat::parse(&bytes)?)
-    } else {
-        ChatSource::Raw(RawBody {
-            bytes,
-            model_span: peek.model_span,
-            parse: wire::chat::parse,
-        })
-    };
+    let source = ChatSource::Raw(RawBody {
+        bytes,
+        model_span: peek.model_span,
+        parse: wire::chat::parse,
+    });
     let call = ChatCall {
         model: peek.model,
         stream: peek.stream,

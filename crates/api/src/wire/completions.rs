@@ -2,7 +2,8 @@
 //!
 //! Each prompt becomes a chat of its own: [`INSTRUCTION`] and the prompt as what the user says. What a chat model cannot
 //! do is refused: prompts of tokens, text that goes on behind the gap (`suffix`), log probabilities, the best of several
-//! (`best_of`). `max_tokens` is 16 unless it is said, as at OpenAI.
+//! (`best_of`). Where `max_tokens` is not said there is no limit: OpenAI's 16 would leave
+//! a model that thinks before it answers without an answer.
 
 mod answer;
 
@@ -28,8 +29,6 @@ pub const INSTRUCTION: &str = "You complete texts. The user's message is the beg
 is the text that follows it. Answer with the text that comes next and with nothing else: do not repeat the beginning, \
 do not greet, do not comment, do not put quotes or code fences around it.";
 
-/// The tokens of an answer where the client does not say how many.
-const DEFAULT_MAX_TOKENS: u32 = 16;
 /// How many answers one request may ask for, over all prompts.
 const MAX_ANSWERS: usize = 128;
 
@@ -80,7 +79,7 @@ pub fn parse(body: &[u8]) -> Result<Completion, ApiError> {
         top_p: sampling.top_p,
         presence_penalty: sampling.presence_penalty,
         frequency_penalty: sampling.frequency_penalty,
-        max_tokens: Some(max_tokens.unwrap_or(DEFAULT_MAX_TOKENS)),
+        max_tokens,
         stop: sampling.stop,
         seed: sampling.seed,
         n: sampling.n,

@@ -31,24 +31,23 @@ pub(super) fn check(body: &[u8]) -> Result<&str, ApiError> {
         at += 1;
         match byte {
             b'"' => at = behind_string(body, at),
-            b'{' | b'[' => {
-                depth += 1;
+            b'{' | b'[' | b',' => {
                 values += 1;
+                depth += usize::from(byte != b',');
                 if depth > MAX_DEPTH {
                     return Err(ApiError::malformed_json(&format!(
                         "it is nested more than {MAX_DEPTH} levels deep"
                     )));
                 }
+                if values > MAX_VALUES {
+                    return Err(ApiError::malformed_json(&format!(
+                        "it holds more than {MAX_VALUES} values"
+                    )));
+                }
             }
             b'}' | b']' => depth = depth.saturating_sub(1),
-            b',' => values += 1,
             _ => {}
         }
-    }
-    if values > MAX_VALUES {
-        return Err(ApiError::malformed_json(&format!(
-            "it holds more than {MAX_VALUES} values"
-        )));
     }
     simdutf8::basic::from_utf8(body).map_err(|_| ApiError::malformed_json("it is not valid UTF-8"))
 }

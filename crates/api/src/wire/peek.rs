@@ -15,7 +15,7 @@ use serde_json::value::RawValue;
 
 use super::{
     fault::{self, Type},
-    guard, signature,
+    guard,
 };
 
 /// What was found.
@@ -33,8 +33,6 @@ pub struct Peek {
     pub base64: bool,
     /// Whether the client speaks of `functions` instead of `tools`.
     pub functions: bool,
-    /// Whether the body may hold thought signatures, see [`signature::strip`].
-    pub signed: bool,
 }
 
 /// Looks into a request for a chat.
@@ -69,7 +67,6 @@ pub fn peek_chat(body: &Bytes) -> Result<Peek, ApiError> {
         include_usage,
         base64: false,
         functions: skimmed.functions.given().is_some(),
-        signed: signature::may_hold(body),
     })
 }
 
@@ -103,7 +100,6 @@ pub fn peek_embeddings(body: &Bytes) -> Result<Peek, ApiError> {
         include_usage: false,
         base64,
         functions: false,
-        signed: false,
     })
 }
 

@@ -5,8 +5,7 @@
 //! out as `<id>__thought__<signature in base64url>`, and besides, for clients that keep what they do not know, with
 //! `extra_content.google.thought_signature`, which is what Google's own OpenAI-compatible endpoint writes.
 //!
-//! OpenAI itself refuses ids of more than 40 characters and members that it does not know. A conversation that began at
-//! Gemini and goes on there must leave both behind: [`strip`].
+//! OpenAI itself takes neither; its provider leaves both out of what it sends there.
 
 use std::borrow::Cow;
 
@@ -15,9 +14,7 @@ use base64::{
     alphabet::URL_SAFE,
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
-use memchr::memmem;
 use serde::Serialize;
-use serde_json::{Map, Value};
 
 use super::at::At;
 
@@ -93,76 +90,9 @@ pub(super) fn in_extra_content(object: &At<'_, '_>) -> Option<String> {
     Some(signature.to_owned())
 }
 
-/// Whether `body` may hold what [`strip`] takes away.
-pub(super) fn may_hold(body: &[u8]) -> bool {
-    memmem::find(body, MARKER.as_bytes()).is_some()
-        || memmem::find(body, EXTRA.as_bytes()).is_some()
-}
-
-/// The body of a chat request without the signatures that we have put into the conversation; `None` where it holds
-/// none. Signatures in `extra_content` alone are left on calls: they come from an upstream that knows them.
-pub fn strip(body: &[u8]) -> Option<Vec<u8>> {
-    if !may_hold(body) {
-        return None;
-    }
-    let mut body: Value = serde_json::from_slice(body).ok()?;
-    let mut changed = false;
-    for message in body.get_mut("messages")?.as_array_mut()? {
-        let Some(message) = message.as_object_mut() else {
-            continue;
-        };
-        changed |= strip_id(message, "tool_call_id");
-        if holds_only_a_signature(message.get(EXTRA)) {
-            message.shift_remove(EXTRA);
-            changed = true;
-        }
-        let calls = message.get_mut("tool_calls").and_then(Value::as_array_mut);
-        for call in calls.into_iter().flatten() {
-            if let Some(call) = call.as_object_mut()
-                && strip_id(call, "id")
-            {
-                call.shift_remove(EXTRA);
-                changed = true;
-            }
-        }
-    }
-    if changed {
-        serde_json::to_vec(&body).ok()
-    } else {
-        None
-    }
-}
-
-/// Takes the signature out of the id `key`; whether there was one.
-fn strip_id(object: &mut Map<String, Value>, key: &str) -> bool {
-    match object.get_mut(key) {
-        Some(Value::String(id)) => match split(id) {
-            (short, Some(_)) => {
-                id.truncate(short.len());
-                true
-            }
-            (_, None) => false,
-        },
-        _ => false,
-    }
-}
-
-/// Whether it is what [`ExtraContent`] writes.
-fn holds_only_a_signature(extra: Option<&Value>) -> bool {
-    let only = |value: &Value, key: &str| match value {
-        Value::Object(members) if members.len() == 1 => members.get(key).cloned(),
-        _ => None,
-    };
-    extra
-        .and_then(|extra| only(extra, "google"))
-        .and_then(|google| only(&google, "thought_signature"))
-        .is_some()
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use serde_json::json;
 
     use super::*;
 
@@ -180,9 +110,8 @@ mod tests {
         }
 
         #[test]
-        fn nothing_makes_it_panic(id: String, body: Vec<u8>) {
+        fn nothing_makes_it_panic(id: String) {
             let _ = split(&id);
-            let _ = strip(&body);
         }
     }
 
@@ -202,43 +131,5 @@ mod tests {
             split("a__thought__CiQB0e2Kb/+="),
             ("a", Some("CiQB0e2Kb/+=".to_owned()))
         );
-    }
-
-    #[test]
-    fn a_conversation_is_stripped_of_what_we_put_into_it() {
-        let long = join("call_1", Some("proof"));
-        let body = json!({
-            "model": "gpt-4.1",
-            "temperature": 0.5,
-            "messages": [
-                {"role": "user", "content": "what about extra_content and a__thought__b ?"},
-                {"role": "assistant", "content": null, "extra_content": {"google": {"thought_signature": "x"}}, "tool_calls": [
-                    {"id": long, "type": "function", "function": {"name": "f", "arguments": "{}"},
-                     "extra_content": {"google": {"thought_signature": "proof"}}},
-                    {"id": "call_2", "type": "function", "function": {"name": "f", "arguments": "{}"},
-                     "extra_content": {"google": {"thought_signature": "of an upstream"}}},
-                ]},
-                {"role": "tool", "tool_call_id": long, "content": "1"},
-            ],
-        });
-        let stripped = strip(body.to_string().as_bytes()).unwrap();
-        let stripped: Value = serde_json::from_slice(&stripped).unwrap();
-        assert_eq!(
-            stripped,
-            json!({
-                "model": "gpt-4.1",
-                "temperature": 0.5,
-                "messages": [
-                    {"role": "user", "content": "what about extra_content and a__thought__b ?"},
-                    {"role": "assistant", "content": null, "tool_calls": [
-                        {"id": "call_1", "type": "function", "function": {"name": "f", "arguments": "{}"}},
-                        {"id": "call_2", "type": "function", "function": {"name": "f", "arguments": "{}"},
-                         "extra_content": {"google": {"thought_signature": "of an upstream"}}},
-                    ]},
-                    {"role": "tool", "tool_call_id": "call_1", "content": "1"},
-                ],
-            })
-        );
-        assert_eq!(strip(stripped.to_string().as_bytes()), None);
     }
 }

@@ -116,6 +116,7 @@ impl Guard {
     }
 
     fn refuse(&mut self, status: u16) {
+        tracing::debug!(status, "refused what never became a request");
         self.last_words.get_or_insert_with(|| LastWords {
             text: refusal::response(status),
             said: 0,

@@ -1,4 +1,4 @@
-//! Makes connections: plain ones, and such with TLS, whose root certificates are loaded when the first of them is needed.
+//! Makes connections: plain ones, and such with TLS, directly or through the proxy that the environment names.
 
 use std::{
     io,
@@ -10,7 +10,14 @@ use std::{
 use futures_util::future::BoxFuture;
 use http::Uri;
 use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
-use hyper_util::{client::legacy::connect::HttpConnector, rt::TokioIo};
+use hyper_util::{
+    client::{
+        legacy::connect::{HttpConnector, proxy::Tunnel},
+        proxy::matcher::{Intercept, Matcher},
+    },
+    rt::TokioIo,
+};
+use rustls::ClientConfig;
 use tokio::{net::TcpStream, time::timeout};
 use tower::Service;
 
@@ -22,23 +29,26 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 const KEEP_ALIVE: Duration = Duration::from_secs(60);
 
 /// Makes connections.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct Connector {
     plain: HttpConnector,
-    secure: Arc<OnceLock<HttpsConnector<HttpConnector>>>,
+    /// Made when it is first needed: it reads many certificates.
+    tls: Arc<OnceLock<ClientConfig>>,
+    proxies: Arc<Matcher>,
     limit: Duration,
 }
 
 impl Connector {
-    /// `limit`: time for name, TCP and TLS together.
-    pub fn new(limit: Duration) -> Self {
+    /// `limit`: time for name, TCP and TLS together. `proxies`: what TLS goes through; plain HTTP never does.
+    pub fn new(limit: Duration, proxies: Matcher) -> Self {
         let mut plain = HttpConnector::new();
         plain.set_nodelay(true);
         plain.set_keepalive(Some(KEEP_ALIVE));
         plain.enforce_http(false);
         Self {
             plain,
-            secure: Arc::default(),
+            tls: Arc::default(),
+            proxies: Arc::new(proxies),
             limit,
         }
     }
@@ -47,16 +57,35 @@ impl Connector {
         if uri.scheme_str() != Some("https") {
             return Ok(MaybeHttpsStream::Http(self.plain.call(uri).await?));
         }
-        let mut secure = match self.secure.get() {
-            Some(secure) => secure.clone(),
-            None => {
-                // Two first requests at once may both load them; one result is kept.
-                let made = HttpsConnector::from((self.plain, roots::client_config()?));
-                self.secure.get_or_init(|| made).clone()
+        let tls = self.tls()?;
+        match self.proxies.intercept(&uri) {
+            Some(proxy) => {
+                let tunnel = tunnel(&proxy, self.plain)?;
+                HttpsConnector::from((tunnel, tls)).call(uri).await
             }
-        };
-        secure.call(uri).await
+            None => HttpsConnector::from((self.plain, tls)).call(uri).await,
+        }
     }
+
+    fn tls(&self) -> Result<ClientConfig, BoxError> {
+        if let Some(tls) = self.tls.get() {
+            return Ok(tls.clone());
+        }
+        // Two first requests at once may both make it; one result is kept.
+        let made = roots::client_config()?;
+        Ok(self.tls.get_or_init(|| made).clone())
+    }
+}
+
+fn tunnel(proxy: &Intercept, plain: HttpConnector) -> Result<Tunnel<HttpConnector>, BoxError> {
+    if proxy.uri().scheme_str() != Some("http") {
+        return Err("the proxy that the environment names must begin with http://".into());
+    }
+    let tunnel = Tunnel::new(proxy.uri().clone(), plain);
+    Ok(match proxy.basic_auth() {
+        Some(login) => tunnel.with_auth(login.clone()),
+        None => tunnel,
+    })
 }
 
 impl Service<Uri> for Connector {

@@ -42,7 +42,12 @@ fn request(url: &str) -> Request<Bytes> {
 }
 
 fn transport() -> HttpTransport {
-    HttpTransport::new(LONG)
+    patient_for(LONG)
+}
+
+/// A transport for this machine alone, whatever the environment says of proxies.
+fn patient_for(connect_timeout: Duration) -> HttpTransport {
+    HttpTransport::through(Matcher::builder().build(), connect_timeout)
 }
 
 /// The error of asking `url`; it says no secret.
@@ -139,7 +144,7 @@ async fn what_is_no_tls_is_no_connection() {
 async fn connecting_takes_no_longer_than_it_may() {
     let (listener, address) = upstream().await;
     // The kernel accepts, but nobody answers the TLS greeting.
-    let transport = HttpTransport::new(Duration::from_millis(50));
+    let transport = patient_for(Duration::from_millis(50));
     let error = error_of(&transport, &format!("https://{address}/")).await;
     assert_eq!(
         error,
@@ -225,6 +230,31 @@ async fn dropping_a_body_hangs_up() {
     drop(response);
     let hung_up = timeout(LONG, client.read(&mut [0; 16])).await.unwrap();
     assert!(matches!(hung_up, Ok(0) | Err(_)), "{hung_up:?}");
+}
+
+#[tokio::test]
+async fn tls_goes_through_the_proxy() {
+    let (listener, address) = upstream().await;
+    let serving = async {
+        let (mut client, _) = listener.accept().await.unwrap();
+        let asked = read_until(&mut client, "\r\n\r\n").await;
+        client.write_all(b"HTTP/1.1 407 No\r\n\r\n").await.unwrap();
+        asked
+    };
+    let proxies = Matcher::builder()
+        .https(format!("http://me:hush@{address}"))
+        .no("there.test");
+    let transport = HttpTransport::through(proxies.build(), LONG);
+    let (asked, error) = tokio::join!(serving, error_of(&transport, "https://api.test/v1"));
+    assert!(
+        asked.starts_with("CONNECT api.test:443 HTTP/1.1\r\n"),
+        "{asked}"
+    );
+    assert!(
+        asked.to_lowercase().contains("proxy-authorization: basic "),
+        "{asked}"
+    );
+    assert!(matches!(error, TransportError::Connect(_)), "{error}");
 }
 
 #[test]

@@ -1,9 +1,9 @@
-//! Takes out of a chat body what Locum put into answers of other providers and OpenAI's API would refuse.
+//! Takes out of a chat body what Locum put into answers of other providers and this one would refuse.
 //!
-//! A provider's proof of its thinking travels through clients in two ways: as the field `extra_content`, which OpenAI's API
-//! does not know, and inside a call's id, which then is longer than OpenAI's API takes. Bodies without either are not touched.
+//! A provider's thinking travels through clients in three ways: as the field `extra_content`, inside a call's id, which then is
+//! longer than OpenAI's API takes, and as the field `reasoning_content`. Bodies without any of them are not touched.
 
-use std::{borrow::Cow, sync::LazyLock};
+use std::borrow::Cow;
 
 use bytes::Bytes;
 use memchr::memmem::Finder;
@@ -11,23 +11,71 @@ use serde_json::{Map, Value};
 
 /// What separates a call's id from the proof that travels in it.
 const THOUGHT: &str = "__thought__";
-const EXTRA: &str = "extra_content";
 /// The longest id of a call that OpenAI's API takes, in characters.
 const MAX_ID_CHARS: usize = 40;
 
-static FIND_THOUGHT: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(THOUGHT));
-static FIND_EXTRA: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"extra_content\""));
+/// Knows what one upstream refuses.
+pub(super) struct Cleaner {
+    fields: &'static [&'static str],
+    traces: Vec<Finder<'static>>,
+}
 
-/// `body` as OpenAI's API takes it: as it came where there is nothing to take out.
-pub(super) fn cleaned(body: Bytes) -> Bytes {
-    if FIND_THOUGHT.find(&body).is_none() && FIND_EXTRA.find(&body).is_none() {
-        return body;
+impl Cleaner {
+    /// For the upstream at `host`. OpenAI's own API refuses every field that it does not know; other servers that think aloud
+    /// want their `reasoning_content` back.
+    pub fn new(host: &str) -> Self {
+        let is_openai = ["api.openai.com", ".openai.azure.com"]
+            .iter()
+            .any(|name| host.ends_with(name));
+        let (fields, traces): (&[&str], &[&str]) = if is_openai {
+            (
+                &["extra_content", "reasoning_content"],
+                &[THOUGHT, "\"extra_content\"", "\"reasoning_content\""],
+            )
+        } else {
+            (&["extra_content"], &[THOUGHT, "\"extra_content\""])
+        };
+        Self {
+            fields,
+            traces: traces.iter().map(Finder::new).collect(),
+        }
     }
-    let Ok(Value::Object(mut request)) = serde_json::from_slice(&body) else {
-        return body;
-    };
-    clean(&mut request);
-    serde_json::to_vec(&request).map_or(body, Bytes::from)
+
+    /// `body` as the upstream takes it: as it came where there is nothing to take out.
+    pub fn clean(&self, body: Bytes) -> Bytes {
+        if self.traces.iter().all(|trace| trace.find(&body).is_none()) {
+            return body;
+        }
+        let Ok(Value::Object(mut request)) = serde_json::from_slice(&body) else {
+            return body;
+        };
+        self.clean_messages(&mut request);
+        serde_json::to_vec(&request).map_or(body, Bytes::from)
+    }
+
+    fn clean_messages(&self, request: &mut Map<String, Value>) {
+        let messages = request.get_mut("messages").and_then(Value::as_array_mut);
+        for message in messages.into_iter().flatten() {
+            let Some(message) = message.as_object_mut() else {
+                continue;
+            };
+            self.remove_fields(message);
+            clean_id(message, "tool_call_id");
+            let calls = message.get_mut("tool_calls").and_then(Value::as_array_mut);
+            for call in calls.into_iter().flatten() {
+                if let Some(call) = call.as_object_mut() {
+                    self.remove_fields(call);
+                    clean_id(call, "id");
+                }
+            }
+        }
+    }
+
+    fn remove_fields(&self, object: &mut Map<String, Value>) {
+        for field in self.fields {
+            object.shift_remove(*field);
+        }
+    }
 }
 
 /// The id of a call as OpenAI's API takes it. Equal ids stay equal, different ones stay different.
@@ -43,24 +91,6 @@ pub(super) fn wire_id(id: &str) -> Cow<'_, str> {
     let mut shortened: String = short.chars().take(MAX_ID_CHARS - mark.len()).collect();
     shortened.push_str(&mark);
     Cow::Owned(shortened)
-}
-
-fn clean(request: &mut Map<String, Value>) {
-    let messages = request.get_mut("messages").and_then(Value::as_array_mut);
-    for message in messages.into_iter().flatten() {
-        let Some(message) = message.as_object_mut() else {
-            continue;
-        };
-        message.shift_remove(EXTRA);
-        clean_id(message, "tool_call_id");
-        let calls = message.get_mut("tool_calls").and_then(Value::as_array_mut);
-        for call in calls.into_iter().flatten() {
-            if let Some(call) = call.as_object_mut() {
-                call.shift_remove(EXTRA);
-                clean_id(call, "id");
-            }
-        }
-    }
 }
 
 fn clean_id(object: &mut Map<String, Value>, field: &str) {
@@ -82,8 +112,13 @@ mod tests {
 
     use super::*;
 
+    fn cleaned_for(host: &str, body: &'static str) -> String {
+        let body = Cleaner::new(host).clean(Bytes::from_static(body.as_bytes()));
+        String::from_utf8(body.to_vec()).unwrap()
+    }
+
     fn clean_text(body: &'static str) -> String {
-        String::from_utf8(cleaned(Bytes::from_static(body.as_bytes())).to_vec()).unwrap()
+        cleaned_for("api.openai.com", body)
     }
 
     #[test]
@@ -91,7 +126,8 @@ mod tests {
         let body = Bytes::from_static(
             br#"{ "messages" : [{"role":"user","content":"say \"extra_content\" 1.0"}] }"#,
         );
-        assert_eq!(cleaned(body.clone()).as_ptr(), body.as_ptr());
+        let cleaned = Cleaner::new("api.openai.com").clean(body.clone());
+        assert_eq!(cleaned.as_ptr(), body.as_ptr());
         let broken = "{\"extra_content\"";
         assert_eq!(clean_text(broken), broken);
     }
@@ -105,13 +141,22 @@ mod tests {
     }
 
     #[test]
+    fn thoughts_stay_with_servers_that_know_them() {
+        let body = r#"{"messages":[{"role":"assistant","content":"x","reasoning_content":"hm"}]}"#;
+        assert_eq!(cleaned_for("127.0.0.1", body), body);
+        let without = r#"{"messages":[{"role":"assistant","content":"x"}]}"#;
+        assert_eq!(cleaned_for("api.openai.com", body), without);
+        assert_eq!(cleaned_for("us.openai.azure.com", body), without);
+    }
+
+    #[test]
     fn odd_shapes_pass() {
         for body in [
             r#"{"messages":"extra_content","extra_content":1}"#,
             r#"{"messages":[null,7,{"tool_calls":{"extra_content":1}},{"tool_calls":[7,{"id":7}],"extra_content":1}]}"#,
             r#"["extra_content"]"#,
         ] {
-            cleaned(Bytes::from_static(body.as_bytes()));
+            clean_text(body);
         }
     }
 

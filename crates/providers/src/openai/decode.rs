@@ -10,7 +10,11 @@ use locum_domain::{
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{fault, skim::MAX_CHOICES, usage::WireUsage};
+use super::{
+    fault,
+    skim::{MAX_CHOICES, begins_events},
+    usage::WireUsage,
+};
 use crate::{
     provider::ChatDecoder,
     sse::{EventTooLarge, MAX_EVENT_BYTES, SseParser},
@@ -27,6 +31,8 @@ pub(super) struct WholeDecoder {
 pub(super) struct StreamDecoder {
     parser: SseParser,
     reader: Reader,
+    /// The first byte that came.
+    first: Option<u8>,
     done: bool,
 }
 
@@ -45,6 +51,7 @@ impl StreamDecoder {
         Self {
             parser: SseParser::default(),
             reader: Reader::new(key, ids),
+            first: None,
             done: false,
         }
     }
@@ -64,6 +71,12 @@ impl ChatDecoder for WholeDecoder {
     fn finish(&mut self, out: &mut Vec<ChatEvent>) -> Result<(), Failure> {
         let body = std::mem::take(&mut self.body);
         let answer = self.reader.parse(&body)?;
+        if let Some(error) = &answer.error {
+            return Err(fault::in_whole(
+                error.to_string().as_bytes(),
+                &self.reader.key,
+            ));
+        }
         if answer.choices.as_ref().is_none_or(Vec::is_empty) {
             return Err(garbage("the answer has no choices"));
         }
@@ -80,10 +93,12 @@ impl ChatDecoder for WholeDecoder {
 
 impl ChatDecoder for StreamDecoder {
     fn feed(&mut self, bytes: &[u8], out: &mut Vec<ChatEvent>) -> Result<(), Failure> {
+        self.first = self.first.or_else(|| bytes.first().copied());
         let Self {
             parser,
             reader,
             done,
+            ..
         } = self;
         parser
             .feed(bytes, |data| read_event(reader, done, data, out))
@@ -94,6 +109,7 @@ impl ChatDecoder for StreamDecoder {
         let Self {
             parser,
             reader,
+            first,
             done,
         } = self;
         let ending = parser.finish(|data| read_event(reader, done, data, out));
@@ -102,6 +118,9 @@ impl ChatDecoder for StreamDecoder {
             && failure.class != FailureClass::Garbage
         {
             return Err(failure);
+        }
+        if !reader.headed && first.is_some_and(|first| !begins_events(first)) {
+            return Err(garbage("what came is no stream of events"));
         }
         reader.check_complete()?;
         *done = true;
@@ -137,7 +156,7 @@ fn read_event(
         return Ok(());
     }
     reader
-        .parse(data)
+        .parse_chunk(data)
         .and_then(|chunk| reader.take(chunk, out))
         .map_err(Broken)
 }
@@ -215,12 +234,16 @@ impl Reader {
         }
     }
 
-    /// Reads JSON; an error in place of an answer is one.
     fn parse(&self, json: &[u8]) -> Result<Answer, Failure> {
-        let answer: Answer = serde_json::from_slice(json)
+        serde_json::from_slice(json)
             .ok()
             .filter(|_| json.trim_ascii_start().starts_with(b"{"))
-            .ok_or_else(|| garbage("what came is no chat answer"))?;
+            .ok_or_else(|| garbage("what came is no chat answer"))
+    }
+
+    /// Reads the data of one event; an error in place of a chunk is one.
+    fn parse_chunk(&self, json: &[u8]) -> Result<Answer, Failure> {
+        let answer = self.parse(json)?;
         if let Some(error) = &answer.error {
             return Err(fault::in_band(error.to_string().as_bytes(), &self.key));
         }

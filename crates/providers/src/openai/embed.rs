@@ -97,7 +97,7 @@ pub(super) fn decode(
     let answer: Answer =
         serde_json::from_slice(body).map_err(|_| garbage("what came is no list of embeddings"))?;
     if let Some(error) = answer.error {
-        return Err(fault::in_band(error.to_string().as_bytes(), key));
+        return Err(fault::in_whole(error.to_string().as_bytes(), key));
     }
     let mut vectors = vec![Vec::new(); request.inputs.len()];
     for (place, element) in answer.data.unwrap_or_default().into_iter().enumerate() {

@@ -33,11 +33,21 @@ pub(super) fn failure(status: StatusCode, headers: &HeaderMap, body: &[u8], key:
         Some(said) => said.failure(status),
         None => unexplained(status),
     };
-    failure.retry_after = retry_after(headers);
+    failure.retry_after = retry_after(headers).or_else(|| asked_pause(&failure));
     failure
 }
 
-/// Reads the `error` of an answer whose status was a success.
+/// Reads the `error` that stands in a whole answer whose status was a success. A fault of the server's own is garbage then: a
+/// server that cannot tell the two apart will not do better at once.
+pub(super) fn in_whole(error: &[u8], key: &str) -> Failure {
+    let mut failure = in_band(error, key);
+    if failure.class == FailureClass::Server {
+        failure.class = FailureClass::Garbage;
+    }
+    failure
+}
+
+/// Reads the `error` of an event of a stream.
 pub(super) fn in_band(error: &[u8], key: &str) -> Failure {
     let Ok(error) = serde_json::from_slice::<Value>(error) else {
         return Failure::new(FailureClass::Server, "an error without words");
@@ -119,7 +129,8 @@ impl Said {
             message: error
                 .as_str()
                 .map(|text| sanitized(text, key))
-                .or_else(|| text("message")),
+                .or_else(|| text("message"))
+                .or_else(|| detail(error).map(|text| sanitized(text, key))),
             kind: text("type"),
             param: text("param"),
             code: text("code"),
@@ -150,6 +161,9 @@ impl Said {
             )
             .into(),
             _ => match self.message {
+                Some(message) if status == 404 && class == FailureClass::Server => {
+                    format!("{message} (is the base URL right?)").into()
+                }
                 Some(message) => message.into(),
                 None => format!("status {status} without a message").into(),
             },
@@ -168,7 +182,13 @@ impl Said {
             404 if self.speaks_of("model") || self.speaks_of("endpoints") => {
                 FailureClass::ModelNotFound
             }
-            400 | 413 | 422 if self.speaks_of("maximum context length") => {
+            400 if self.speaks_of("incorrect api key") || self.speaks_of("api key not valid") => {
+                FailureClass::BadKey
+            }
+            400 | 413 | 422
+                if self.speaks_of("maximum context length")
+                    || self.speaks_of("prompt is too long") =>
+            {
                 FailureClass::ContextLength
             }
             400 | 413 | 422 => FailureClass::BadRequest,
@@ -263,6 +283,14 @@ fn callers(class: FailureClass, status: u16, said: Said) -> Failure {
     )
 }
 
+/// What servers made with FastAPI say: a sentence, or a list of them.
+fn detail(body: &Value) -> Option<&str> {
+    let detail = body.get("detail")?;
+    detail
+        .as_str()
+        .or_else(|| detail.pointer("/0/msg")?.as_str())
+}
+
 /// Fit for logs and clients: without the key, without control characters, not long.
 fn sanitized(text: &str, key: &str) -> String {
     let without_key = if !key.is_empty() && text.contains(key) {
@@ -288,4 +316,22 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
         .map(|ms| ms / 1000.0)
         .or_else(|| number("retry-after"))?;
     Duration::try_from_secs_f64(seconds).ok()
+}
+
+/// The pause of a sentence such as "Please try again in 1.5s", which is all the hint that some servers give.
+fn asked_pause(failure: &Failure) -> Option<Duration> {
+    if failure.class != FailureClass::RateLimited {
+        return None;
+    }
+    let (_, asked) = failure.message.split_once("try again in ")?;
+    let digits = asked.find(|char: char| !char.is_ascii_digit() && char != '.')?;
+    let (number, unit) = asked.split_at(digits);
+    let seconds_per_unit = if unit.starts_with("ms") {
+        0.001
+    } else if unit.trim_start().starts_with('s') {
+        1.0
+    } else {
+        return None;
+    };
+    Duration::try_from_secs_f64(number.parse::<f64>().ok()? * seconds_per_unit).ok()
 }

@@ -34,6 +34,8 @@ pub(super) struct Relay {
     event: OpenEvent,
     past_bom: bool,
     answer: Answer,
+    /// The first byte that came.
+    first: Option<u8>,
     /// Nothing more is read: the answer is complete, or broken.
     closed: bool,
 }
@@ -63,6 +65,8 @@ enum Data {
 struct Answer {
     /// The last chunk that was read and brought nothing but text.
     template: Template,
+    /// Whether there was a chunk at all.
+    any: bool,
     model: Option<String>,
     usage: Option<Usage>,
     started: bool,
@@ -86,6 +90,7 @@ impl Relay {
             event: OpenEvent::default(),
             past_bom: false,
             answer: Answer::default(),
+            first: None,
             closed: false,
         }
     }
@@ -161,6 +166,7 @@ impl StreamRelay for Relay {
         if self.closed {
             return relayed;
         }
+        self.first = self.first.or_else(|| bytes.first().copied());
         let looked;
         if self.rest.is_empty() {
             looked = self.look(&bytes);
@@ -195,6 +201,9 @@ impl StreamRelay for Relay {
         self.closed = true;
         if self.answer.done {
             return Ok(ended);
+        }
+        if !self.answer.any && self.first.is_some_and(|first| !skim::begins_events(first)) {
+            return Err(garbage("what came is no stream of events".to_owned()));
         }
         self.answer.check_complete()?;
         ended.bytes = if ended.bytes.is_empty() {
@@ -278,6 +287,7 @@ impl Answer {
         {
             return Err(failure);
         }
+        self.any = true;
         self.seen |= chunk.seen;
         self.finished |= chunk.finished;
         self.started |= chunk.content;

@@ -152,6 +152,15 @@ impl<'a> Whole<'a> {
     }
 }
 
+/// Whether a stream of events can begin with this byte: of a field's name, a comment, an empty line or a byte order mark. Pages
+/// and JSON begin otherwise.
+pub(super) fn begins_events(first: u8) -> bool {
+    matches!(
+        first,
+        b'd' | b'e' | b'i' | b'r' | b':' | b'\n' | b'\r' | 0xef
+    )
+}
+
 /// The text of a JSON string with its quotes; `None` where it is no string.
 pub(super) fn unquoted(json: &[u8]) -> Option<String> {
     serde_json::from_slice(json).ok()

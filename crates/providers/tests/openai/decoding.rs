@@ -272,6 +272,10 @@ fn broken_answers_are_told_apart() {
         class(false, r#"{"error":{"message":"x","code":429}}"#),
         FailureClass::RateLimited
     );
+    assert_eq!(
+        class(false, r#"{"error":{"message":"x","type":"server_error"}}"#),
+        FailureClass::Garbage
+    );
     let text = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"x\"}}]}\n\n";
     assert_eq!(class(true, text), FailureClass::Cut);
     assert_eq!(
@@ -279,7 +283,10 @@ fn broken_answers_are_told_apart() {
         FailureClass::Cut
     );
     assert_eq!(class(true, ""), FailureClass::Cut);
-    assert_eq!(class(true, "<html>no events</html>"), FailureClass::Cut);
+    assert_eq!(
+        class(true, "<html>\n\nno events</html>"),
+        FailureClass::Garbage
+    );
     assert_eq!(
         class(true, &format!("{text}data: {{\"choi\n\n")),
         FailureClass::Garbage

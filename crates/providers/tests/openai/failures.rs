@@ -75,6 +75,11 @@ fn classes() {
         (413, "<html>too large</html>".into(), BadRequest),
         (422, r#"{"detail":[{"loc":["body"],"msg":"field required"}]}"#.into(), BadRequest),
         (408, String::new(), Timeout),
+        (
+            400,
+            r#"{"code":"invalid argument","error":"Incorrect API key provided: xa***"}"#.into(),
+            BadKey,
+        ),
         (409, error("conflict", invalid, ""), Server),
         (500, error("oops", "server_error", ""), Server),
         (502, "<html>bad gateway</html>".into(), Server),
@@ -100,6 +105,12 @@ fn the_callers_faults_are_handed_on_as_they_are() {
     assert_eq!(error.code.as_deref(), Some("invalid_type"));
     assert_eq!(error.param.as_deref(), Some("messages[2].content"));
     assert_eq!(error.message, "Invalid 'messages[2].content'");
+    let detailed = failure_with(
+        422,
+        &[],
+        r#"{"detail":[{"loc":["body"],"msg":"field required"}]}"#,
+    );
+    assert_eq!(detailed.message, "field required");
     let unexplained = failure_with(422, &[], "").error.unwrap();
     assert_eq!(unexplained.status, 422);
     assert_eq!(unexplained.kind, "invalid_request_error");
@@ -111,9 +122,11 @@ fn the_callers_faults_are_handed_on_as_they_are() {
 
 #[test]
 fn a_wrong_base_url_is_hinted_at() {
-    let failure = failure_with(404, &[], "<html></html>");
-    assert!(failure.message.contains("base URL"), "{failure}");
-    assert_eq!(failure.status, Some(404));
+    for body in ["<html></html>", r#"{"detail":"Not Found"}"#] {
+        let failure = failure_with(404, &[], body);
+        assert!(failure.message.contains("base URL"), "{failure}");
+        assert_eq!(failure.status, Some(404));
+    }
 }
 
 #[test]
@@ -180,6 +193,18 @@ fn hints_are_read() {
     ] {
         assert_eq!(after(&[("retry-after", nonsense)]), None, "{nonsense}");
     }
+    let in_words = |words: &str| {
+        let body = error(
+            &format!("Please try again in {words}."),
+            "tokens",
+            "rate_limit_exceeded",
+        );
+        failure_with(429, &[], &body).retry_after
+    };
+    assert_eq!(in_words("1.5s"), Some(Duration::from_millis(1500)));
+    assert_eq!(in_words("20ms"), Some(Duration::from_millis(20)));
+    assert_eq!(in_words("6m0s"), None);
+    assert_eq!(in_words("a while"), None);
     let overloaded = failure_with(503, &[("retry-after", "3")], "");
     assert_eq!(overloaded.retry_after, Some(Duration::from_secs(3)));
 }

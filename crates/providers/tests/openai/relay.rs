@@ -198,9 +198,27 @@ fn an_answer_that_has_not_ended_is_cut() {
     assert_eq!(failure_of(DONE), (String::new(), cut));
     assert_eq!(failure_of(""), (String::new(), cut));
     assert_eq!(failure_of(USAGE), (USAGE.to_owned(), cut));
+    assert_eq!(failure_of(": ping\n\n").1, cut);
     let second_open = TEXT.replace("\"index\":0", "\"index\":1");
     let stream = [&second_open, TEXT, STOP].concat();
     assert_eq!(failure_of(&stream), (stream.clone(), cut));
+}
+
+#[test]
+fn what_is_no_stream_of_events_is_garbage() {
+    let garbage = Some(FailureClass::Garbage);
+    for body in [
+        "<html>\n\n<p>Bad gateway</p>\n</html>",
+        "{\"choices\":[{\"message\":{}}]}",
+        "Internal Server Error",
+    ] {
+        let relayed = at_once(body);
+        assert_eq!(
+            (relayed.started, relayed.failure),
+            (false, garbage),
+            "{body}"
+        );
+    }
 }
 
 #[test]

@@ -28,7 +28,7 @@ fn a_prompt_becomes_a_chat() {
                     parts: vec![Part::Text("Once upon".to_owned())]
                 },
             ],
-            max_tokens: Some(16),
+            max_tokens: None,
             n: 1,
             ..ChatRequest::default()
         }]
