@@ -98,9 +98,13 @@ def test_metrics_are_prometheus_text(locum):
 def test_every_line_of_a_request_has_its_id(both, gemini_provider):
     locum = both()
     raw = locum.client().chat.completions.with_raw_response.create(model=gemini_provider.model, messages=MESSAGES)
-    lines = wait_until(lambda: [line for line in locum.log_lines if raw.request_id in str(line)], what="the log line")
-    assert any(gemini_provider.name in str(line) for line in lines), "debug tells the routing decision"
-    assert any("/v1/chat/completions" in str(line) and "200" in str(line) for line in lines)
+
+    def lines():
+        return [line for line in locum.log_lines if line.get("request_id") == raw.request_id]
+
+    (end,) = wait_until(lambda: [line for line in lines() if line["message"] == "request"], what="the request's line")
+    assert (end["path"], end["status"], end["provider"]) == ("/v1/chat/completions", 200, gemini_provider.name)
+    assert any(line["level"] == "DEBUG" and gemini_provider.name in str(line) for line in lines()), "the decision"
 
 
 def test_a_request_id_of_the_client_is_not_echoed_into_the_log_raw(both):

@@ -1,39 +1,45 @@
-//! The transport port: upstream requests over pooled HTTP/1.1 connections that are kept warm.
+//! The transport port: upstream requests over HTTP/1.1 connections that are kept warm.
 //!
-//! It limits the time for connecting and nothing else; all other limits, and all retries but that of a pooled
-//! connection which the upstream had closed meanwhile, are the engine's. Its errors hold no URL and no key.
+//! It limits the time for connecting and nothing else; all other limits, and all retries but that of a kept connection
+//! which the upstream had closed meanwhile, are the engine's. Its errors hold no URL and no key. Read in this order:
+//! [`HttpTransport`], `pool` (what is kept), `connector` (how connections are made), `roots` (whom TLS trusts).
 
 mod connector;
+mod pool;
 mod roots;
 
-use std::{error::Error, time::Duration};
+use std::{
+    error::Error,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use bytes::Bytes;
-use futures_util::TryStreamExt;
-use http::{HeaderValue, Request, Response, header::USER_AGENT};
-use http_body_util::{BodyDataStream, Full};
-use hyper_util::{
-    client::{
-        legacy::{Client, Error as ClientError},
-        proxy::matcher::Matcher,
-    },
-    rt::{TokioExecutor, TokioTimer},
+use futures_util::{Stream, ready};
+use http::{
+    Request, Response, Uri, header,
+    uri::{Parts, PathAndQuery},
 };
+use http_body_util::Full;
+use hyper::{
+    body::{Body, Incoming},
+    client::conn::http1,
+};
+use hyper_util::client::proxy::matcher::Matcher;
 use locum_engine::ports::{ByteStream, PortFuture, Transport, TransportError};
 
-use self::connector::Connector;
-
-/// What upstreams see of us.
-const NAME: HeaderValue = HeaderValue::from_static(concat!("locum/", env!("CARGO_PKG_VERSION")));
-/// How long an unused connection is kept.
-const IDLE: Duration = Duration::from_secs(90);
-/// How many unused connections are kept per upstream.
-const MAX_IDLE: usize = 512;
+use self::{
+    connector::Connector,
+    pool::{Pool, Sender, Upstream},
+};
 
 /// Sends requests upstream.
 #[derive(Debug, Clone)]
 pub struct HttpTransport {
-    client: Client<Connector, Full<Bytes>>,
+    pool: Arc<Pool>,
+    connector: Connector,
 }
 
 impl HttpTransport {
@@ -45,12 +51,55 @@ impl HttpTransport {
     }
 
     fn through(proxies: Matcher, connect_timeout: Duration) -> Self {
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE)
-            .pool_max_idle_per_host(MAX_IDLE)
-            .build(Connector::new(connect_timeout, proxies));
-        Self { client }
+        Self {
+            pool: Arc::default(),
+            connector: Connector::new(connect_timeout, proxies),
+        }
+    }
+
+    async fn exchange(
+        &self,
+        request: Request<Bytes>,
+    ) -> Result<Response<ByteStream>, TransportError> {
+        let uri = request.uri().clone();
+        let upstream = self.pool.upstream(&uri).ok_or_else(no_address)?;
+        let mut request = request.map(Full::new);
+        *request.uri_mut() = origin_form(&uri);
+        request
+            .headers_mut()
+            .entry(header::HOST)
+            .or_insert_with(|| upstream.host());
+
+        // A kept connection may turn out to be closed before anything was sent on it: then the next one is tried.
+        while let Some(mut sender) = upstream.take() {
+            if sender.ready().await.is_err() {
+                continue;
+            }
+            match sender.try_send_request(request).await {
+                Ok(response) => return Ok(arriving(response, sender, upstream)),
+                Err(mut error) => match error.take_message() {
+                    Some(unsent) => request = unsent,
+                    None => return Err(broken(&error.into_error())),
+                },
+            }
+        }
+        let mut sender = self.connect(uri).await?;
+        let response = sender.send_request(request).await;
+        let response = response.map_err(|error| broken(&error))?;
+        Ok(arriving(response, sender, upstream))
+    }
+
+    async fn connect(&self, uri: Uri) -> Result<Sender, TransportError> {
+        let no_connection = |error: &(dyn Error + 'static)| TransportError::Connect(causes(error));
+        let socket = self.connector.connect(uri).await;
+        let socket = socket.map_err(|error| no_connection(&*error))?;
+        let made = http1::handshake(socket).await;
+        let (sender, connection) = made.map_err(|error| no_connection(&error))?;
+        tokio::spawn(async move {
+            // What went wrong is told to whoever waits for the response.
+            let _ = connection.await;
+        });
+        Ok(sender)
     }
 }
 
@@ -59,29 +108,24 @@ impl Transport for HttpTransport {
         &self,
         request: Request<Bytes>,
     ) -> PortFuture<'_, Result<Response<ByteStream>, TransportError>> {
-        let mut request = request.map(Full::new);
-        // Some upstreams' firewalls refuse requests without it.
-        request.headers_mut().insert(USER_AGENT, NAME);
-        let response = self.client.request(request);
-        Box::pin(async move {
-            let response = response.await.map_err(|error| sending_failed(&error))?;
-            Ok(response.map(|body| {
-                let bytes = BodyDataStream::new(body);
-                Box::pin(bytes.map_err(|error| TransportError::Broken(causes(&error))))
-                    as ByteStream
-            }))
-        })
+        Box::pin(self.exchange(request))
     }
 }
 
-fn sending_failed(error: &ClientError) -> TransportError {
-    // The outermost error only says in which step it failed, which the variants say too.
-    let text = error.source().map_or_else(|| error.to_string(), causes);
-    if error.is_connect() {
-        TransportError::Connect(text)
-    } else {
-        TransportError::Broken(text)
-    }
+/// What stands in a request's first line.
+fn origin_form(uri: &Uri) -> Uri {
+    let mut parts = Parts::default();
+    let path = uri.path_and_query().cloned();
+    parts.path_and_query = path.or_else(|| Some(PathAndQuery::from_static("/")));
+    Uri::from_parts(parts).unwrap_or_default()
+}
+
+fn no_address() -> TransportError {
+    TransportError::Connect("the request names no host".to_owned())
+}
+
+fn broken(error: &hyper::Error) -> TransportError {
+    TransportError::Broken(causes(error))
 }
 
 /// An error with its causes, each said once.
@@ -97,6 +141,58 @@ fn causes(error: &(dyn Error + 'static)) -> String {
         source = cause.source();
     }
     text
+}
+
+/// The response with its body as it arrives, at whose end the connection is kept for the next request.
+fn arriving(
+    response: Response<Incoming>,
+    sender: Sender,
+    upstream: Arc<Upstream>,
+) -> Response<ByteStream> {
+    response.map(|body| {
+        let mut arriving = Arriving {
+            body,
+            connection: Some((sender, upstream)),
+        };
+        arriving.bring_back_at_end();
+        Box::pin(arriving) as ByteStream
+    })
+}
+
+/// A response's body. Dropping it before its end closes the connection.
+struct Arriving {
+    body: Incoming,
+    connection: Option<(Sender, Arc<Upstream>)>,
+}
+
+impl Arriving {
+    fn bring_back_at_end(&mut self) {
+        if self.body.is_end_stream()
+            && let Some((sender, upstream)) = self.connection.take()
+        {
+            upstream.bring_back(sender);
+        }
+    }
+}
+
+impl Stream for Arriving {
+    type Item = Result<Bytes, TransportError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        loop {
+            let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
+            self.bring_back_at_end();
+            return Poll::Ready(match frame {
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(bytes) => Some(Ok(bytes)),
+                    // Trailers are of no interest.
+                    Err(_) => continue,
+                },
+                Some(Err(error)) => Some(Err(broken(&error))),
+                None => None,
+            });
+        }
+    }
 }
 
 #[cfg(test)]

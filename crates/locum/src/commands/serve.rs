@@ -1,6 +1,6 @@
 //! `locum serve`: puts the parts together, runs them, and takes them apart in order.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{env, io, net::SocketAddr, num::NonZeroUsize, sync::Arc, thread, time::Duration};
 
 use anyhow::{Context, anyhow};
 use locum_api::App;
@@ -38,11 +38,7 @@ pub fn run_with(
 ) -> Result<Exit, Failure> {
     settings.enabled_providers().map_err(Failure::misused)?;
     let files = raise_file_limit();
-    let runtime = runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .context("no runtime")
-        .map_err(Failure::failed)?;
+    let runtime = runtime().context("no runtime").map_err(Failure::failed)?;
     let transport = HttpTransport::new(settings.provider_connect_timeout);
     let telemetry = telemetry::start(&settings, &transport, runtime.handle())
         .context("no telemetry")
@@ -55,10 +51,26 @@ pub fn run_with(
         Ok(Exit::Done) => LAST_TRACES,
         _ => LAST_TRACES_AT_ONCE,
     };
-    telemetry.finish(last_traces);
+    // Sending the last traces takes a runtime that runs.
+    let finishing = runtime.spawn_blocking(move || telemetry.finish(last_traces));
+    let _ = runtime.block_on(finishing);
     // What is still running then is cut off.
     runtime.shutdown_background();
     ended
+}
+
+/// A runtime with as many workers as there are processors, or as tokio's own `TOKIO_WORKER_THREADS` says. A single one
+/// needs none of what keeps several in step.
+fn runtime() -> io::Result<runtime::Runtime> {
+    let said = env::var("TOKIO_WORKER_THREADS")
+        .ok()
+        .and_then(|count| count.parse().ok());
+    let workers = said.or_else(|| thread::available_parallelism().ok());
+    let mut builder = match workers {
+        Some(NonZeroUsize::MIN) => runtime::Builder::new_current_thread(),
+        _ => runtime::Builder::new_multi_thread(),
+    };
+    builder.enable_all().build()
 }
 
 async fn serve(

@@ -35,10 +35,10 @@ pub(super) struct Guard {
     limit: Duration,
     /// [`Progress::requests`] when it was last looked at.
     requests: u32,
-    /// Since when the next request is awaited.
-    unused_since: Instant,
-    /// Since when a part of its head is here.
-    head_since: Option<Instant>,
+    /// Whether a part of the next request's head is here.
+    has_begun: bool,
+    /// Since when the rest of it is awaited, or its beginning.
+    awaited_since: Option<Instant>,
     head_alarm: Alarm,
     /// Since when the client takes nothing.
     stalled_since: Option<Instant>,
@@ -60,8 +60,8 @@ impl Guard {
             progress,
             limit,
             requests: 0,
-            unused_since: Instant::now(),
-            head_since: None,
+            has_begun: false,
+            awaited_since: None,
             head_alarm: Alarm::default(),
             stalled_since: None,
             stall_alarm: Alarm::default(),
@@ -85,11 +85,12 @@ impl Guard {
         let requests = self.progress.requests();
         if requests != self.requests {
             self.requests = requests;
-            self.head_since = None;
-            self.unused_since = Instant::now();
+            self.has_begun = false;
+            self.awaited_since = None;
         }
-        if has_come && self.head_since.is_none() && !self.progress.is_answering() {
-            self.head_since = Some(Instant::now());
+        if has_come && !self.has_begun && !self.progress.is_answering() {
+            self.has_begun = true;
+            self.awaited_since = None;
         }
     }
 
@@ -98,19 +99,18 @@ impl Guard {
         if self.progress.is_answering() {
             return Poll::Pending;
         }
-        let Some(since) = self.head_since else {
-            let limit = if self.requests == 0 {
-                self.limit
-            } else {
-                UNUSED
-            };
-            // Read as the end of the stream: hyper closes the connection in order.
-            return self
-                .head_alarm
-                .poll(self.unused_since + limit, context)
-                .map(Ok);
+        let since = *self.awaited_since.get_or_insert_with(Instant::now);
+        let is_first = self.requests == 0;
+        let limit = if self.has_begun || is_first {
+            self.limit
+        } else {
+            UNUSED
         };
-        ready!(self.head_alarm.poll(since + self.limit, context));
+        ready!(self.head_alarm.poll(since + limit, context));
+        if !self.has_begun {
+            // Read as the end of the stream: hyper closes the connection in order.
+            return Poll::Ready(Ok(()));
+        }
         self.refuse(408);
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
