@@ -2,35 +2,27 @@
 //!
 //! It limits the time for connecting and nothing else; all other limits, and all retries but that of a kept connection
 //! which the upstream had closed meanwhile, are the engine's. Its errors hold no URL and no key. Read in this order:
-//! [`HttpTransport`], `pool` (what is kept), `connector` (how connections are made), `roots` (whom TLS trusts).
+//! [`HttpTransport`], `pool` (what is kept), `arriving` (a response's body), `connector` (how connections are made), `roots` (whom TLS trusts).
 
+mod arriving;
 mod connector;
 mod pool;
 mod roots;
 
-use std::{
-    error::Error,
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
-    time::Duration,
-};
+use std::{error::Error, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use futures_util::{Stream, ready};
 use http::{
     Request, Response, Uri, header,
     uri::{Parts, PathAndQuery},
 };
 use http_body_util::Full;
-use hyper::{
-    body::{Body, Incoming},
-    client::conn::http1,
-};
+use hyper::{body::Incoming, client::conn::http1};
 use hyper_util::client::proxy::matcher::Matcher;
 use locum_engine::ports::{ByteStream, PortFuture, Transport, TransportError};
 
 use self::{
+    arriving::Arriving,
     connector::Connector,
     pool::{Pool, Sender, Upstream},
 };
@@ -143,56 +135,13 @@ fn causes(error: &(dyn Error + 'static)) -> String {
     text
 }
 
-/// The response with its body as it arrives, at whose end the connection is kept for the next request.
+/// The response with its body as it arrives.
 fn arriving(
     response: Response<Incoming>,
     sender: Sender,
     upstream: Arc<Upstream>,
 ) -> Response<ByteStream> {
-    response.map(|body| {
-        let mut arriving = Arriving {
-            body,
-            connection: Some((sender, upstream)),
-        };
-        arriving.bring_back_at_end();
-        Box::pin(arriving) as ByteStream
-    })
-}
-
-/// A response's body. Dropping it before its end closes the connection.
-struct Arriving {
-    body: Incoming,
-    connection: Option<(Sender, Arc<Upstream>)>,
-}
-
-impl Arriving {
-    fn bring_back_at_end(&mut self) {
-        if self.body.is_end_stream()
-            && let Some((sender, upstream)) = self.connection.take()
-        {
-            upstream.bring_back(sender);
-        }
-    }
-}
-
-impl Stream for Arriving {
-    type Item = Result<Bytes, TransportError>;
-
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        loop {
-            let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
-            self.bring_back_at_end();
-            return Poll::Ready(match frame {
-                Some(Ok(frame)) => match frame.into_data() {
-                    Ok(bytes) => Some(Ok(bytes)),
-                    // Trailers are of no interest.
-                    Err(_) => continue,
-                },
-                Some(Err(error)) => Some(Err(broken(&error))),
-                None => None,
-            });
-        }
-    }
+    response.map(|body| Box::pin(Arriving::new(body, sender, upstream)) as ByteStream)
 }
 
 #[cfg(test)]

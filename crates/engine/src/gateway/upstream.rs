@@ -136,10 +136,14 @@ impl Incoming {
         if !take(first) {
             return Ok(true);
         }
+        // Whoever takes the bytes off the socket may hand them on one by one, the next when the last was taken: once it
+        // has had its turn, what there is has come.
+        let mut gave_way = false;
         poll_fn(|cx| {
             while size < BATCH_BYTES {
                 match self.stream.as_mut().poll_next(cx) {
                     Poll::Ready(Some(Ok(bytes))) => {
+                        gave_way = false;
                         size += bytes.len();
                         self.received += bytes.len();
                         if !take(bytes) {
@@ -148,7 +152,12 @@ impl Incoming {
                     }
                     Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(broken(error))),
                     Poll::Ready(None) => return Poll::Ready(Ok(false)),
-                    Poll::Pending => break,
+                    Poll::Pending if gave_way => break,
+                    Poll::Pending => {
+                        gave_way = true;
+                        cx.waker().wake_by_ref();
+                        return Poll::Pending;
+                    }
                 }
             }
             Poll::Ready(Ok(true))

@@ -1,8 +1,10 @@
 //! Answers that take more than one upstream request, and answers that break off.
 
+use bytes::Bytes;
+use futures_util::StreamExt;
 use locum_domain::chat::{ChatRequest, FinishReason};
-use locum_engine::gateway::ChatBody;
-use locum_testkit::{Dialect, Fault};
+use locum_engine::gateway::{ChatBody, ChatCall, ChatSource, RawBody};
+use locum_testkit::{Dialect, Ending, Fault};
 use serde_json::json;
 
 use crate::bench::{Bench, says, says_streamed};
@@ -171,4 +173,42 @@ fn a_client_that_leaves_hangs_up() {
     assert!(!bench.handles.upstream.last(Dialect::Gemini).is_cancelled());
     drop(reply);
     assert!(bench.handles.upstream.last(Dialect::Gemini).is_cancelled());
+}
+
+#[test]
+fn a_whole_stream_leaves_its_connection_fit_for_use() {
+    let bench = Bench::new(&[]);
+    bench
+        .answer("gemini-3.8-flash", says_streamed("hello"))
+        .unwrap();
+    assert_eq!(
+        bench.handles.upstream.last(Dialect::Gemini).ending,
+        Ending::Complete
+    );
+
+    let body = br#"{"messages": [{"role": "user", "content": "hello"}], "stream": true, "model": "gpt-4.1-mini"}"#;
+    let call = ChatCall {
+        model: "gpt-4.1-mini".to_owned(),
+        stream: true,
+        source: ChatSource::Raw(RawBody {
+            bytes: Bytes::from_static(body),
+            model_span: 79..93,
+            parse: |_| unreachable!("it goes through as it is"),
+        }),
+    };
+    let ChatBody::Raw(mut events) = bench.ask_call(call).unwrap().body else {
+        panic!("handed on")
+    };
+    let text = bench.handles.clock.run(async {
+        let mut text = Vec::new();
+        while let Some(piece) = events.next().await {
+            text.extend_from_slice(&piece.unwrap());
+        }
+        text
+    });
+    assert!(text.ends_with(b"data: [DONE]\n\n"));
+    assert_eq!(
+        bench.handles.upstream.last(Dialect::OpenAi).ending,
+        Ending::Complete
+    );
 }

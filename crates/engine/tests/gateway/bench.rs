@@ -49,10 +49,13 @@ impl Bench {
 
     /// Asks, and waits for the answer or for the beginning of a stream.
     pub fn ask(&self, model: &str, request: ChatRequest) -> Result<ChatReply, ApiError> {
+        self.ask_call(call(model, request))
+    }
+
+    /// Makes a call, and waits for the answer or for the beginning of a stream.
+    pub fn ask_call(&self, call: ChatCall) -> Result<ChatReply, ApiError> {
         let trail = Arc::new(Trail::new("req_test".to_owned(), std::time::Duration::ZERO));
-        self.handles
-            .clock
-            .run(self.gateway.chat(call(model, request), &trail))
+        self.handles.clock.run(self.gateway.chat(call, &trail))
     }
 
     /// Asks, and folds the whole answer, streamed or not.

@@ -84,33 +84,58 @@ async fn bytes_come_as_they_arrive() {
 
 #[tokio::test]
 async fn a_connection_serves_many_requests() {
+    const ANSWERS: [&str; 4] = [
+        "content-length: 1\r\n\r\na",
+        "transfer-encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n",
+        "transfer-encoding: chunked\r\n\r\n1\r\na\r\n0\r\nx-trailer: b\r\n\r\n",
+        "content-length: 1\r\n\r\na",
+    ];
     let (listener, address) = upstream().await;
     let serving = async {
-        let mut client = asked(&listener, "hello").await;
-        client
-            .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\na")
-            .await
-            .unwrap();
-        read_until(&mut client, "hello").await;
-        client
-            .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\nb")
-            .await
-            .unwrap();
+        let (mut client, _) = listener.accept().await.unwrap();
+        for answer in ANSWERS {
+            read_until(&mut client, "hello").await;
+            let response = format!("HTTP/1.1 200 OK\r\n{answer}");
+            client.write_all(response.as_bytes()).await.unwrap();
+        }
     };
     let transport = transport();
     let asking = async {
-        for expected in ["a", "b"] {
-            let response = transport
-                .send(request(&format!("http://{address}/")))
-                .await
-                .unwrap();
+        for _ in ANSWERS {
+            let url = format!("http://{address}/");
+            let response = transport.send(request(&url)).await.unwrap();
             let body: Vec<_> = response.into_body().collect().await;
-            assert_eq!(body, [Ok(Bytes::from(expected))]);
+            assert_eq!(body, [Ok(Bytes::from("a"))]);
         }
     };
     timeout(LONG, async { tokio::join!(serving, asking) })
         .await
         .unwrap();
+}
+
+#[tokio::test]
+async fn chunks_that_arrive_together_are_handed_on_together() {
+    let (listener, address) = upstream().await;
+    let serving = async {
+        let mut client = asked(&listener, "hello").await;
+        let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+        let chunks = "1\r\na\r\n".repeat(100);
+        let all = format!("{head}{chunks}");
+        client.write_all(all.as_bytes()).await.unwrap();
+        client
+    };
+    let (transport, url) = (transport(), format!("http://{address}/"));
+    let (client, response) = tokio::join!(serving, transport.send(request(&url)));
+    let mut body = response.unwrap().into_body();
+    let together = timeout(LONG, body.next()).await.unwrap();
+    assert_eq!(together, Some(Ok(Bytes::from("a".repeat(100)))));
+    drop(client);
+    let broken = timeout(LONG, body.next()).await.unwrap();
+    assert!(
+        matches!(broken, Some(Err(TransportError::Broken(_)))),
+        "{broken:?}"
+    );
+    assert_eq!(body.next().await, None);
 }
 
 #[tokio::test]
