@@ -75,6 +75,15 @@ impl FailureClass {
         )
     }
 
+    /// Whether it speaks of one request rather than of the provider: another request may fare well.
+    pub fn concerns_one_request(self) -> bool {
+        self.is_callers_fault()
+            || matches!(
+                self,
+                Self::ModelNotFound | Self::Unsupported | Self::MalformedAnswer
+            )
+    }
+
     /// Whether nothing at all was answered.
     pub fn is_no_answer(self) -> bool {
         matches!(self, Self::Connect | Self::Reset | Self::Timeout)

@@ -116,6 +116,10 @@ impl Provider for Gemini {
         "gemini"
     }
 
+    fn bare_name<'a>(&self, model: &'a str) -> &'a str {
+        generation::bare(model)
+    }
+
     fn telemetry_name(&self) -> &'static str {
         "gcp.gemini"
     }

@@ -64,6 +64,11 @@ pub trait Provider: Send + Sync {
     /// Whether a model of this name is this provider's, by the look of the name alone.
     fn claims(&self, model: &str) -> bool;
 
+    /// The model's name as the provider lists it, where it takes others for the same.
+    fn bare_name<'a>(&self, model: &'a str) -> &'a str {
+        model
+    }
+
     /// What a fallback asks of it.
     fn default_model(&self) -> &str;
 

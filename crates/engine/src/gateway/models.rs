@@ -74,7 +74,10 @@ impl Gateway {
         let models = self.models().await?;
         models
             .into_iter()
-            .find(|model| model.id == name || model.id == bare)
+            .find(|model| {
+                let named = |slot: &Arc<Slot>| model.id == slot.provider.bare_name(bare);
+                model.id == name || self.slots.iter().any(named)
+            })
             .map(|model| ModelInfo {
                 id: id.to_owned(),
                 ..model

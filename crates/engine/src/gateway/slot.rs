@@ -131,12 +131,12 @@ impl Ticket {
         state.breaker.succeeded();
     }
 
-    /// The provider has failed. A caller's own fault speaks for the provider's health.
+    /// The provider has failed. That it refuses one request for what is in it speaks for its health.
     pub fn failed(mut self, failure: &Failure) {
         let now = self.settle(Some(failure.class));
         let mut state = self.slot.state();
         state.requests += 1;
-        if failure.class.is_callers_fault() {
+        if failure.class.concerns_one_request() {
             state.last_success = Some(now);
             state.breaker.succeeded();
             return;

@@ -84,6 +84,20 @@ fn the_callers_own_fault_opens_nothing() {
 }
 
 #[test]
+fn what_concerns_one_request_says_nothing_of_the_provider() {
+    let bench = Bench::new(&ALONE);
+    assert_eq!(
+        bench
+            .ask("gemini-nonsense", says("hi"))
+            .err()
+            .unwrap()
+            .status,
+        404
+    );
+    assert_eq!(bench.gateway.health().status, HealthStatus::Ok);
+}
+
+#[test]
 fn a_probe_whose_client_leaves_makes_room_for_the_next() {
     let bench = Bench::new(&ALONE);
     bench.handles.upstream.gemini([Fault::Status(503).times(5)]);

@@ -68,7 +68,12 @@ fn an_error_when_nobody_could_ever_tell() {
 #[test]
 fn one_model_by_name_alias_or_provider() {
     let bench = Bench::new(&[("MODEL_ALIASES", "mine=gpt-4.1-mini")]);
-    for id in ["gpt-4.1-mini", "mine", "openai/gpt-4.1-mini"] {
+    for id in [
+        "gpt-4.1-mini",
+        "mine",
+        "openai/gpt-4.1-mini",
+        "models/gemini-3.8-flash",
+    ] {
         let model = bench.handles.clock.run(bench.gateway.model(id)).unwrap();
         assert_eq!(model.id, id);
     }
