@@ -5,7 +5,7 @@
 //! of JSON become many bytes of memory).
 
 use locum_domain::error::ApiError;
-use memchr::memchr_iter;
+use memchr::{memchr_iter, memchr2_iter};
 
 /// How deep objects and arrays may nest.
 pub(super) const MAX_DEPTH: usize = 100;
@@ -24,6 +24,20 @@ pub(super) fn check(body: &[u8]) -> Result<&str, ApiError> {
     {
         return Err(ApiError::malformed_json("it is not a JSON object"));
     }
+    if !is_plainly_harmless(body) {
+        count(body)?;
+    }
+    simdutf8::basic::from_utf8(body).map_err(|_| ApiError::malformed_json("it is not valid UTF-8"))
+}
+
+/// Whether there are not even enough brackets and bytes to reach a limit, wherever they stand.
+fn is_plainly_harmless(body: &[u8]) -> bool {
+    let brackets = memchr2_iter(b'{', b'[', body).take(MAX_DEPTH + 1).count();
+    body.len() < MAX_VALUES && brackets <= MAX_DEPTH
+}
+
+/// Counts levels and values.
+fn count(body: &[u8]) -> Result<(), ApiError> {
     let mut depth = 0_usize;
     let mut values = 1_usize;
     let mut at = 0;
@@ -49,7 +63,7 @@ pub(super) fn check(body: &[u8]) -> Result<&str, ApiError> {
             _ => {}
         }
     }
-    simdutf8::basic::from_utf8(body).map_err(|_| ApiError::malformed_json("it is not valid UTF-8"))
+    Ok(())
 }
 
 /// The place behind the quote that ends the string whose first character is at `at`; the body's end if none does.
