@@ -17,14 +17,14 @@ use http::{
     uri::{Parts, PathAndQuery},
 };
 use http_body_util::Full;
-use hyper::{body::Incoming, client::conn::http1};
+use hyper::body::Incoming;
 use hyper_util::client::proxy::matcher::Matcher;
 use locum_engine::ports::{ByteStream, PortFuture, Transport, TransportError};
 
 use self::{
     arriving::Arriving,
     connector::Connector,
-    pool::{Pool, Sender, Upstream},
+    pool::{Connection, Pool, Upstream},
 };
 
 /// Sends requests upstream.
@@ -63,35 +63,30 @@ impl HttpTransport {
             .or_insert_with(|| upstream.host());
 
         // A kept connection may turn out to be closed before anything was sent on it: then the next one is tried.
-        while let Some(mut sender) = upstream.take() {
-            if sender.ready().await.is_err() {
+        while let Some(mut kept) = upstream.take() {
+            if kept.sender.ready().await.is_err() {
                 continue;
             }
-            match sender.try_send_request(request).await {
-                Ok(response) => return Ok(arriving(response, sender, upstream)),
+            match kept.sender.try_send_request(request).await {
+                Ok(response) => return Ok(arriving(response, kept, upstream)),
                 Err(mut error) => match error.take_message() {
                     Some(unsent) => request = unsent,
                     None => return Err(broken(&error.into_error())),
                 },
             }
         }
-        let mut sender = self.connect(uri).await?;
-        let response = sender.send_request(request).await;
+        let mut made = self.connect(uri).await?;
+        let response = made.sender.send_request(request).await;
         let response = response.map_err(|error| broken(&error))?;
-        Ok(arriving(response, sender, upstream))
+        Ok(arriving(response, made, upstream))
     }
 
-    async fn connect(&self, uri: Uri) -> Result<Sender, TransportError> {
+    async fn connect(&self, uri: Uri) -> Result<Connection, TransportError> {
         let no_connection = |error: &(dyn Error + 'static)| TransportError::Connect(causes(error));
         let socket = self.connector.connect(uri).await;
         let socket = socket.map_err(|error| no_connection(&*error))?;
-        let made = http1::handshake(socket).await;
-        let (sender, connection) = made.map_err(|error| no_connection(&error))?;
-        tokio::spawn(async move {
-            // What went wrong is told to whoever waits for the response.
-            let _ = connection.await;
-        });
-        Ok(sender)
+        let made = Connection::begin(socket).await;
+        made.map_err(|error| no_connection(&error))
     }
 }
 
@@ -138,10 +133,10 @@ fn causes(error: &(dyn Error + 'static)) -> String {
 /// The response with its body as it arrives.
 fn arriving(
     response: Response<Incoming>,
-    sender: Sender,
+    connection: Connection,
     upstream: Arc<Upstream>,
 ) -> Response<ByteStream> {
-    response.map(|body| Box::pin(Arriving::new(body, sender, upstream)) as ByteStream)
+    response.map(|body| Box::pin(Arriving::new(body, connection, upstream)) as ByteStream)
 }
 
 #[cfg(test)]

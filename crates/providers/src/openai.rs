@@ -37,7 +37,6 @@ use self::{
     decode::{StreamDecoder, WholeDecoder},
     relay::Relay,
     skim::Whole,
-    usage::WireUsage,
 };
 use crate::provider::{
     ChatDecoder, Hop, Native, Operation, Performance, Prepared, Provider, ProviderConfig,
@@ -210,7 +209,7 @@ impl Native for OpenAi {
         }
         Ok(WholeFacts {
             model: whole.model.and_then(skim::unquoted),
-            usage: whole.usage.and_then(WireUsage::read),
+            usage: whole.usage.and_then(usage::read),
         })
     }
 

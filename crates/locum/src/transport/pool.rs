@@ -4,7 +4,12 @@
 //! been read to its end. One that is not brought back is closed.
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    future::{Future, poll_fn},
+    pin::Pin,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
     time::{Duration, Instant},
 };
 
@@ -14,15 +19,25 @@ use http::{
     uri::{Authority, Scheme},
 };
 use http_body_util::Full;
-use hyper::client::conn::http1::SendRequest;
+use hyper::client::conn::http1::{self, SendRequest};
+
+use super::connector::Socket;
 
 /// How long an unused connection is kept.
 const LONGEST: Duration = Duration::from_secs(90);
 /// How many are kept per upstream.
 const MOST: usize = 512;
 
-/// A connection that a request can be sent on.
-pub(super) type Sender = SendRequest<Full<Bytes>>;
+/// A connection that one request at a time can be sent on.
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub sender: SendRequest<Full<Bytes>>,
+    turns: Turns,
+}
+
+/// How often the task of a connection was run.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Turns(Arc<AtomicUsize>);
 
 /// The connections of all upstreams. There are few: as many as providers have base URLs.
 #[derive(Debug, Default)]
@@ -43,8 +58,56 @@ pub(super) struct Upstream {
 
 #[derive(Debug)]
 struct Unused {
-    sender: Sender,
+    connection: Connection,
     since: Instant,
+}
+
+impl Connection {
+    /// A new connection over `socket`, with a task of its own.
+    pub async fn begin(socket: Socket) -> hyper::Result<Self> {
+        let (sender, mut driver) = http1::handshake(socket).await?;
+        let turns = Turns::default();
+        let ran = turns.clone();
+        tokio::spawn(async move {
+            // What went wrong is told to whoever waits for the response.
+            let _ = poll_fn(|context| {
+                let driven = Pin::new(&mut driver).poll(context);
+                ran.one_more(driven.is_ready());
+                driven
+            })
+            .await;
+        });
+        Ok(Self { sender, turns })
+    }
+
+    /// How often its task was run.
+    pub fn turns(&self) -> Turns {
+        self.turns.clone()
+    }
+}
+
+impl Turns {
+    /// There are no more to come.
+    const OVER: usize = usize::MAX;
+
+    pub fn count(&self) -> usize {
+        self.0.load(Relaxed)
+    }
+
+    /// Whether there was one since `count`, or there will never be another.
+    pub fn are_past(&self, count: usize) -> bool {
+        let now = self.count();
+        now != count || now == Self::OVER
+    }
+
+    fn one_more(&self, is_last: bool) {
+        let next = if is_last {
+            Self::OVER
+        } else {
+            self.count() + 1
+        };
+        self.0.store(next, Relaxed);
+    }
 }
 
 impl Pool {
@@ -74,24 +137,24 @@ impl Upstream {
     }
 
     /// The connection that was used last, if it can still be used.
-    pub fn take(&self) -> Option<Sender> {
+    pub fn take(&self) -> Option<Connection> {
         let mut unused = lock(&self.unused);
-        while let Some(Unused { sender, since }) = unused.pop() {
+        while let Some(Unused { connection, since }) = unused.pop() {
             if since.elapsed() >= LONGEST {
                 // Those before it have been unused for even longer.
                 unused.clear();
                 return None;
             }
-            if !sender.is_closed() {
-                return Some(sender);
+            if !connection.sender.is_closed() {
+                return Some(connection);
             }
         }
         None
     }
 
     /// Keeps a connection whose response has been read to its end.
-    pub fn bring_back(&self, sender: Sender) {
-        if sender.is_closed() {
+    pub fn bring_back(&self, connection: Connection) {
+        if connection.sender.is_closed() {
             return;
         }
         let mut unused = lock(&self.unused);
@@ -100,7 +163,7 @@ impl Upstream {
         if unused.len() >= MOST || unused.first().is_some_and(is_old) {
             unused.remove(0);
         }
-        unused.push(Unused { sender, since });
+        unused.push(Unused { connection, since });
     }
 }
 

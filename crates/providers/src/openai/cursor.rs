@@ -27,7 +27,7 @@ pub(super) struct Cursor<'a> {
 impl<'a> Cursor<'a> {
     /// At the start of `bytes`.
     pub fn new(bytes: &'a [u8]) -> Result<Self, Malformed> {
-        match std::str::from_utf8(bytes) {
+        match simdutf8::compat::from_utf8(bytes) {
             Ok(_) => Ok(Self {
                 bytes,
                 at: 0,

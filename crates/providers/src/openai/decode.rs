@@ -266,8 +266,8 @@ impl Reader {
         for choice in answer.choices.into_iter().flatten() {
             self.choice(choice, out)?;
         }
-        if let Some(usage) = answer.usage {
-            out.push(ChatEvent::Usage(usage.to_usage()));
+        if let Some(WireUsage(Some(usage))) = answer.usage {
+            out.push(ChatEvent::Usage(usage));
         }
         Ok(())
     }

@@ -115,10 +115,10 @@ pub(super) fn decode(
     Ok(EmbeddingAnswer {
         model: answer.model,
         vectors,
-        prompt_tokens: answer.usage.map_or_else(
-            || estimated_tokens(request),
-            |usage| usage.to_usage().prompt,
-        ),
+        prompt_tokens: match answer.usage {
+            Some(WireUsage(Some(usage))) => usage.prompt,
+            _ => estimated_tokens(request),
+        },
     })
 }
 

@@ -15,7 +15,7 @@ use super::{
     fault,
     skim::{self, Chunk},
     template::Template,
-    usage::WireUsage,
+    usage,
 };
 use crate::{
     provider::{Ended, Relayed, StreamRelay},
@@ -294,7 +294,7 @@ impl Answer {
         if self.model.is_none() {
             self.model = chunk.model.and_then(skim::unquoted);
         }
-        if let Some(usage) = chunk.usage.and_then(WireUsage::read) {
+        if let Some(usage) = chunk.usage.and_then(usage::read) {
             self.usage = Some(usage);
         }
         if chunk.usage.is_none() && chunk.content {

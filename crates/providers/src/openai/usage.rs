@@ -1,72 +1,86 @@
 //! The cost of a request as OpenAI's `usage` states it, and as servers that speak like it do.
 
 use locum_domain::chat::{Usage, UsageDetails};
-use serde::Deserialize;
-use serde_json::Value;
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
 
-/// `usage` of a chat answer or of embeddings. Counts are read leniently: some servers send floats, null or nothing.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct WireUsage {
-    prompt_tokens: Value,
-    completion_tokens: Value,
-    total_tokens: Value,
-    prompt_tokens_details: Option<PromptDetails>,
-    completion_tokens_details: Option<CompletionDetails>,
-}
+use super::cursor::{Cursor, Malformed};
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct PromptDetails {
-    cached_tokens: Value,
-    audio_tokens: Value,
-}
+/// `usage` as a member of an answer that is read as a whole.
+#[derive(Debug)]
+pub(super) struct WireUsage(pub Option<Usage>);
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct CompletionDetails {
-    reasoning_tokens: Value,
-    audio_tokens: Value,
-}
-
-impl WireUsage {
-    /// Reads the text of a `usage` object; `None` where it is null or no such object.
-    pub fn read(json: &[u8]) -> Option<Usage> {
-        let usage: Option<Self> = serde_json::from_slice(json).ok()?;
-        usage.map(|usage| usage.to_usage())
+impl<'de> Deserialize<'de> for WireUsage {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw: &RawValue = Deserialize::deserialize(deserializer)?;
+        Ok(Self(read(raw.get().as_bytes())))
     }
+}
 
-    /// In Locum's words. What the upstream leaves out follows from the total where there is one.
-    pub fn to_usage(&self) -> Usage {
-        let total = count(&self.total_tokens).unwrap_or(0);
-        let prompt = count(&self.prompt_tokens)
-            .unwrap_or_else(|| total.saturating_sub(count(&self.completion_tokens).unwrap_or(0)));
-        let completion =
-            count(&self.completion_tokens).unwrap_or_else(|| total.saturating_sub(prompt));
-        let mut details = UsageDetails::default();
-        if let Some(of_prompt) = &self.prompt_tokens_details {
-            details.cached = count(&of_prompt.cached_tokens).unwrap_or(0);
-            details.prompt_audio = count(&of_prompt.audio_tokens).unwrap_or(0);
-        }
-        if let Some(of_completion) = &self.completion_tokens_details {
-            details.reasoning = count(&of_completion.reasoning_tokens).unwrap_or(0);
-            details.completion_audio = count(&of_completion.audio_tokens).unwrap_or(0);
-        }
-        Usage {
-            prompt,
-            completion,
-            details,
-        }
+/// Reads the text of a `usage` object; `None` where it is no such object. Counts are read leniently: some servers send
+/// floats, null or nothing. What the upstream leaves out follows from the total where there is one.
+pub(super) fn read(json: &[u8]) -> Option<Usage> {
+    let mut cursor = Cursor::new(json).ok()?;
+    let (mut prompt, mut completion, mut total) = (None, None, None);
+    let mut details = UsageDetails::default();
+    cursor
+        .object(|cursor, key| {
+            match key {
+                b"prompt_tokens" => prompt = count(cursor)?,
+                b"completion_tokens" => completion = count(cursor)?,
+                b"total_tokens" => total = count(cursor)?,
+                b"prompt_tokens_details" => parts(cursor, |key, count| match key {
+                    b"cached_tokens" => details.cached = count,
+                    b"audio_tokens" => details.prompt_audio = count,
+                    _ => {}
+                })?,
+                b"completion_tokens_details" => parts(cursor, |key, count| match key {
+                    b"reasoning_tokens" => details.reasoning = count,
+                    b"audio_tokens" => details.completion_audio = count,
+                    _ => {}
+                })?,
+                _ => cursor.skip()?,
+            }
+            Ok(())
+        })
+        .ok()?;
+    let total = total.unwrap_or(0);
+    let prompt = prompt.unwrap_or_else(|| total.saturating_sub(completion.unwrap_or(0)));
+    Some(Usage {
+        prompt,
+        completion: completion.unwrap_or_else(|| total.saturating_sub(prompt)),
+        details,
+    })
+}
+
+/// Reads the counts of one of the `…_details` objects.
+fn parts(cursor: &mut Cursor<'_>, mut part: impl FnMut(&[u8], u64)) -> Result<(), Malformed> {
+    if cursor.peek() != Some(b'{') {
+        return cursor.skip();
     }
+    cursor.object(|cursor, key| {
+        if let Some(count) = count(cursor)? {
+            part(key, count);
+        }
+        Ok(())
+    })
 }
 
 /// A count of tokens; `None` where it is no sensible one. Sums of two such counts cannot overflow.
-fn count(value: &Value) -> Option<u64> {
-    let count = match value.as_u64() {
-        Some(count) => count,
-        None => value.as_f64().filter(|float| *float >= 0.0)? as u64,
+fn count(cursor: &mut Cursor<'_>) -> Result<Option<u64>, Malformed> {
+    if !matches!(cursor.peek(), Some(b'-' | b'0'..=b'9')) {
+        return cursor.skip().map(|()| None);
+    }
+    let text = str::from_utf8(cursor.number()?).unwrap_or_default();
+    let count = match text.parse::<u64>() {
+        Ok(count) => Some(count),
+        Err(_) => text
+            .parse()
+            .ok()
+            .filter(|float: &f64| *float >= 0.0)
+            .map(|float| float as u64),
     };
-    Some(count.min(u64::from(u32::MAX)))
+    Ok(count.map(|count| count.min(u64::from(u32::MAX))))
 }
 
 #[cfg(test)]
@@ -74,7 +88,7 @@ mod tests {
     use super::*;
 
     fn tokens(json: &str) -> Option<(u64, u64)> {
-        WireUsage::read(json.as_bytes()).map(|usage| (usage.prompt, usage.completion))
+        read(json.as_bytes()).map(|usage| (usage.prompt, usage.completion))
     }
 
     #[test]
@@ -102,7 +116,7 @@ mod tests {
 
     #[test]
     fn reads_the_parts() {
-        let usage = WireUsage::read(
+        let usage = read(
             br#"{"prompt_tokens":50,"completion_tokens":70,"prompt_tokens_details":{"cached_tokens":40,"audio_tokens":1},
                 "completion_tokens_details":{"reasoning_tokens":60,"audio_tokens":2,"accepted_prediction_tokens":0}}"#,
         )

@@ -365,11 +365,11 @@ fn requests_carry_the_body_as_it_came() {
     let embeddings = native.request(Operation::Embeddings, body);
     assert_eq!(embeddings.uri(), "http://127.0.0.1:9/v1/embeddings");
     let thought = Bytes::from_static(
-        br#"{"messages":[{"role":"tool","tool_call_id":"call_1__thought__QUJD","content":"x"}]}"#,
+        br#"{"messages":[{"role":"assistant","tool_calls":[{"id":"call_1__thought__QUJD"}]},{"role":"tool","tool_call_id":"call_1__thought__QUJD"}]}"#,
     );
     assert_eq!(
         native.request(Operation::Chat, thought).body(),
-        &br#"{"messages":[{"role":"tool","tool_call_id":"call_1","content":"x"}]}"#[..]
+        &br#"{"messages":[{"role":"assistant","tool_calls":[{"id":"call_1"}]},{"role":"tool","tool_call_id":"call_1"}]}"#[..]
     );
 }
 
