@@ -4,13 +4,13 @@
 //! of these at most [`MAX_MODELS`] are told apart.
 
 use std::{
-    collections::HashSet,
+    collections::HashMap,
     fmt,
     sync::{Mutex, PoisonError},
     time::Duration,
 };
 
-use locum_domain::failure::FailureClass;
+use locum_domain::{chat::Usage, failure::FailureClass};
 use locum_providers::breaker::Circuit;
 use prometheus_client::{
     encoding::{EncodeLabelSet, text},
@@ -64,6 +64,13 @@ struct TokenLabels {
     direction: &'static str,
 }
 
+/// Tokens of one model at one provider.
+#[derive(Clone)]
+struct Spending {
+    input: Counter,
+    output: Counter,
+}
+
 type Histograms<L> = Family<L, Histogram, fn() -> Histogram>;
 
 /// All metrics of one Locum.
@@ -80,7 +87,8 @@ pub struct Metrics {
     retries: Family<ProviderLabels, Counter>,
     fallbacks: Family<FallbackLabels, Counter>,
     circuit: Family<ProviderLabels, Gauge>,
-    models: Mutex<HashSet<String>>,
+    /// The counters of `tokens` by provider and model, so that a request needs no labels of its own.
+    spending: Mutex<HashMap<&'static str, HashMap<String, Spending>>>,
 }
 
 impl Default for Metrics {
@@ -112,7 +120,7 @@ impl Metrics {
             retries: Family::default(),
             fallbacks: Family::default(),
             circuit: Family::default(),
-            models: Mutex::default(),
+            spending: Mutex::default(),
         };
         let registry = &mut this.registry;
         registry.register(
@@ -221,15 +229,7 @@ impl Metrics {
                 .observe(first_token.as_secs_f64());
         }
         if let (Some(usage), Some(model)) = (&notes.usage, &notes.model) {
-            for (direction, tokens) in [("input", usage.prompt), ("output", usage.completion)] {
-                self.tokens
-                    .get_or_create(&TokenLabels {
-                        provider,
-                        model: self.model_label(model),
-                        direction,
-                    })
-                    .inc_by(tokens);
-            }
+            self.spent(provider, model, usage);
         }
     }
 
@@ -284,15 +284,64 @@ impl Metrics {
             .set(value);
     }
 
-    fn model_label(&self, model: &str) -> String {
-        let mut models = self.models.lock().unwrap_or_else(PoisonError::into_inner);
-        if models.contains(model) {
-            return model.to_owned();
+    fn spent(&self, provider: &'static str, model: &str, usage: &Usage) {
+        let mut spending = self.spending.lock().unwrap_or_else(PoisonError::into_inner);
+        let told_apart: usize = spending.values().map(HashMap::len).sum();
+        let models = spending.entry(provider).or_default();
+        let counters = match models.get(model) {
+            Some(counters) => counters,
+            None => {
+                let label = if told_apart < MAX_MODELS {
+                    model
+                } else {
+                    "other"
+                };
+                let counter = |direction| {
+                    self.tokens.get_or_create_owned(&TokenLabels {
+                        provider,
+                        model: label.to_owned(),
+                        direction,
+                    })
+                };
+                models.entry(label.to_owned()).or_insert_with(|| Spending {
+                    input: counter("input"),
+                    output: counter("output"),
+                })
+            }
+        };
+        counters.input.inc_by(usage.prompt);
+        counters.output.inc_by(usage.completion);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn models_beyond_the_limit_are_counted_together() {
+        let metrics = Metrics::new();
+        for number in 0..2 * MAX_MODELS {
+            let trail = Trail::new(String::new(), Duration::ZERO);
+            {
+                let mut notes = trail.notes();
+                notes.provider = Some("somebody");
+                notes.model = Some(format!("model-{number}"));
+                notes.usage = Some(Usage {
+                    prompt: 1,
+                    ..Usage::default()
+                });
+            }
+            metrics.request_started();
+            metrics.request_ended("/", "POST", 200, Duration::ZERO, &trail);
         }
-        if models.len() >= MAX_MODELS {
-            return "other".to_owned();
-        }
-        models.insert(model.to_owned());
-        model.to_owned()
+        let page = metrics.encode();
+        let series = page
+            .lines()
+            .filter(|line| line.starts_with("locum_tokens_total"))
+            .count();
+        assert_eq!(series, 2 * (MAX_MODELS + 1));
+        let other = r#"locum_tokens_total{provider="somebody",model="other",direction="input"} "#;
+        assert!(page.contains(&format!("{other}{MAX_MODELS}")), "{page}");
     }
 }

@@ -1,37 +1,39 @@
-//! The transport port: upstream requests over HTTP/1.1 connections that are kept warm.
+//! The transport port: upstream requests over pooled HTTP/1.1 connections that are kept warm.
 //!
-//! It limits the time for connecting and nothing else; all other limits, and all retries but that of a kept connection
-//! which the upstream had closed meanwhile, are the engine's. Its errors hold no URL and no key. Read in this order:
-//! [`HttpTransport`], `pool` (what is kept), `arriving` (a response's body), `connector` (how connections are made), `roots` (whom TLS trusts).
+//! It limits the time for connecting and nothing else; all other limits, and all retries but that of a pooled
+//! connection which the upstream had closed meanwhile, are the engine's. Its errors hold no URL and no key.
 
-mod arriving;
 mod connector;
-mod pool;
 mod roots;
 
-use std::{error::Error, sync::Arc, time::Duration};
+use std::{error::Error, time::Duration};
 
 use bytes::Bytes;
-use http::{
-    Request, Response, Uri, header,
-    uri::{Parts, PathAndQuery},
+use futures_util::TryStreamExt;
+use http::{HeaderValue, Request, Response, header::USER_AGENT};
+use http_body_util::{BodyDataStream, Full};
+use hyper_util::{
+    client::{
+        legacy::{Client, Error as ClientError},
+        proxy::matcher::Matcher,
+    },
+    rt::{TokioExecutor, TokioTimer},
 };
-use http_body_util::Full;
-use hyper::body::Incoming;
-use hyper_util::client::proxy::matcher::Matcher;
 use locum_engine::ports::{ByteStream, PortFuture, Transport, TransportError};
 
-use self::{
-    arriving::Arriving,
-    connector::Connector,
-    pool::{Connection, Pool, Upstream},
-};
+use self::connector::Connector;
+
+/// What upstreams see of us.
+const NAME: HeaderValue = HeaderValue::from_static(concat!("locum/", env!("CARGO_PKG_VERSION")));
+/// How long an unused connection is kept.
+const IDLE: Duration = Duration::from_secs(90);
+/// How many unused connections are kept per upstream.
+const MAX_IDLE: usize = 512;
 
 /// Sends requests upstream.
 #[derive(Debug, Clone)]
 pub struct HttpTransport {
-    pool: Arc<Pool>,
-    connector: Connector,
+    client: Client<Connector, Full<Bytes>>,
 }
 
 impl HttpTransport {
@@ -43,50 +45,12 @@ impl HttpTransport {
     }
 
     fn through(proxies: Matcher, connect_timeout: Duration) -> Self {
-        Self {
-            pool: Arc::default(),
-            connector: Connector::new(connect_timeout, proxies),
-        }
-    }
-
-    async fn exchange(
-        &self,
-        request: Request<Bytes>,
-    ) -> Result<Response<ByteStream>, TransportError> {
-        let uri = request.uri().clone();
-        let upstream = self.pool.upstream(&uri).ok_or_else(no_address)?;
-        let mut request = request.map(Full::new);
-        *request.uri_mut() = origin_form(&uri);
-        request
-            .headers_mut()
-            .entry(header::HOST)
-            .or_insert_with(|| upstream.host());
-
-        // A kept connection may turn out to be closed before anything was sent on it: then the next one is tried.
-        while let Some(mut kept) = upstream.take() {
-            if kept.sender.ready().await.is_err() {
-                continue;
-            }
-            match kept.sender.try_send_request(request).await {
-                Ok(response) => return Ok(arriving(response, kept, upstream)),
-                Err(mut error) => match error.take_message() {
-                    Some(unsent) => request = unsent,
-                    None => return Err(broken(&error.into_error())),
-                },
-            }
-        }
-        let mut made = self.connect(uri).await?;
-        let response = made.sender.send_request(request).await;
-        let response = response.map_err(|error| broken(&error))?;
-        Ok(arriving(response, made, upstream))
-    }
-
-    async fn connect(&self, uri: Uri) -> Result<Connection, TransportError> {
-        let no_connection = |error: &(dyn Error + 'static)| TransportError::Connect(causes(error));
-        let socket = self.connector.connect(uri).await;
-        let socket = socket.map_err(|error| no_connection(&*error))?;
-        let made = Connection::begin(socket).await;
-        made.map_err(|error| no_connection(&error))
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE)
+            .pool_max_idle_per_host(MAX_IDLE)
+            .build(Connector::new(connect_timeout, proxies));
+        Self { client }
     }
 }
 
@@ -95,24 +59,29 @@ impl Transport for HttpTransport {
         &self,
         request: Request<Bytes>,
     ) -> PortFuture<'_, Result<Response<ByteStream>, TransportError>> {
-        Box::pin(self.exchange(request))
+        let mut request = request.map(Full::new);
+        // Some upstreams' firewalls refuse requests without it.
+        request.headers_mut().insert(USER_AGENT, NAME);
+        let response = self.client.request(request);
+        Box::pin(async move {
+            let response = response.await.map_err(|error| sending_failed(&error))?;
+            Ok(response.map(|body| {
+                let bytes = BodyDataStream::new(body);
+                Box::pin(bytes.map_err(|error| TransportError::Broken(causes(&error))))
+                    as ByteStream
+            }))
+        })
     }
 }
 
-/// What stands in a request's first line.
-fn origin_form(uri: &Uri) -> Uri {
-    let mut parts = Parts::default();
-    let path = uri.path_and_query().cloned();
-    parts.path_and_query = path.or_else(|| Some(PathAndQuery::from_static("/")));
-    Uri::from_parts(parts).unwrap_or_default()
-}
-
-fn no_address() -> TransportError {
-    TransportError::Connect("the request names no host".to_owned())
-}
-
-fn broken(error: &hyper::Error) -> TransportError {
-    TransportError::Broken(causes(error))
+fn sending_failed(error: &ClientError) -> TransportError {
+    // The outermost error only says in which step it failed, which the variants say too.
+    let text = error.source().map_or_else(|| error.to_string(), causes);
+    if error.is_connect() {
+        TransportError::Connect(text)
+    } else {
+        TransportError::Broken(text)
+    }
 }
 
 /// An error with its causes, each said once.
@@ -128,15 +97,6 @@ fn causes(error: &(dyn Error + 'static)) -> String {
         source = cause.source();
     }
     text
-}
-
-/// The response with its body as it arrives.
-fn arriving(
-    response: Response<Incoming>,
-    connection: Connection,
-    upstream: Arc<Upstream>,
-) -> Response<ByteStream> {
-    response.map(|body| Box::pin(Arriving::new(body, connection, upstream)) as ByteStream)
 }
 
 #[cfg(test)]

@@ -66,7 +66,7 @@ async fn complete(
     let call = ChatCall {
         model: request.model.clone(),
         stream: request.stream,
-        source: ChatSource::Made(request),
+        source: ChatSource::Made(Box::new(request)),
     };
     app.gateway.chat(call, &trail).await
 }

@@ -25,7 +25,7 @@ pub enum ChatSource {
     /// A body in OpenAI's format: goes through as it came to a provider that speaks it, and is parsed for others.
     Raw(RawBody<ChatRequest>),
     /// Made by ourselves. Its `stream` is set as the call's.
-    Made(ChatRequest),
+    Made(Box<ChatRequest>),
 }
 
 /// A body in OpenAI's format of which the model's place is known, and how to read the rest.

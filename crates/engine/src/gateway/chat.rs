@@ -88,6 +88,12 @@ impl ChatAttempt<'_> {
             let body = raw.with_model(&self.call.model, &target.model);
             return self.ask_native(slot, native, body, span).await;
         }
+        // Boxed, so that the short path does not carry its size along.
+        Box::pin(self.ask_translated(target, span)).await
+    }
+
+    async fn ask_translated(&self, target: &Target, span: &Span) -> Result<Answer, Failure> {
+        let slot = &target.slot;
         let mut request = self.request()?.clone();
         request.model.clone_from(&target.model);
         request.stream = self.call.stream;

@@ -21,9 +21,12 @@ pub(super) enum Merged {
     Many(Many),
 }
 
+/// The events of one request, each batch with the index of its choice.
+type Numbered = BoxStream<'static, (u32, Result<Vec<ChatEvent>, Failure>)>;
+
 /// See [`Merged::Many`].
 pub(super) struct Many {
-    parts: SelectAll<BoxStream<'static, (u32, Result<Vec<ChatEvent>, Failure>)>>,
+    parts: SelectAll<Numbered>,
     usages: Vec<Option<Usage>>,
     headed: bool,
     closed: bool,

@@ -96,7 +96,8 @@ impl Gateway {
             return Ok(Owner::Enabled(Arc::clone(slot), model.to_owned()));
         }
         let disabled = self.disabled.iter().find(|provider| provider.claims(model));
-        match (self.listed_by(model).await, disabled) {
+        // Boxed, because it is large and rare: every request would carry its size along.
+        match (Box::pin(self.listed_by(model)).await, disabled) {
             (Ok(Some(slot)), _) => Ok(Owner::Enabled(slot, model.to_owned())),
             (_, Some(provider)) => Ok(Owner::Disabled(provider.name())),
             (Ok(None), None) => Ok(Owner::Unknown),

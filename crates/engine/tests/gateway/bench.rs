@@ -85,7 +85,7 @@ pub fn call(model: &str, request: ChatRequest) -> ChatCall {
     ChatCall {
         model: model.to_owned(),
         stream: request.stream,
-        source: ChatSource::Made(request),
+        source: ChatSource::Made(Box::new(request)),
     }
 }
 

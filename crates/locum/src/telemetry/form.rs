@@ -3,9 +3,9 @@
 use std::{
     fmt::{self, Debug},
     io::IsTerminal,
-    time::SystemTime,
 };
 
+use serde::Serialize;
 use tracing::{
     Level, Metadata,
     field::{Field, Visit},
@@ -35,7 +35,8 @@ impl Form {
 
     /// The line that stands for lines that were lost.
     pub fn lost(self, count: u64) -> Vec<u8> {
-        let time = Rfc3339(SystemTime::now());
+        let time = Rfc3339::now();
+        let time: &str = &time;
         let text = match self {
             Self::Json => format!(
                 "{{\"time\":\"{time}\",\"level\":\"WARN\",\"target\":\"locum\",\"message\":\"log lines lost\",\"count\":{count}}}\n"
@@ -47,28 +48,32 @@ impl Form {
 
     /// What stands before an event's fields.
     pub fn begin(self, line: &mut Vec<u8>, metadata: &Metadata<'_>) {
-        let time = Rfc3339(SystemTime::now());
-        let level = metadata.level();
+        let time = Rfc3339::now();
+        let (level, colour) = match *metadata.level() {
+            Level::ERROR => ("ERROR", "31"),
+            Level::WARN => ("WARN", "33"),
+            Level::INFO => ("INFO", "32"),
+            Level::DEBUG => ("DEBUG", "34"),
+            Level::TRACE => ("TRACE", "34"),
+        };
+        let indent = if level.len() == 4 { "  " } else { " " };
         let target = metadata.target();
-        match self {
-            Self::Json => put(
-                line,
-                format_args!(r#"{{"time":"{time}","level":"{level}","target":"{target}""#),
-            ),
-            Self::Plain { coloured: false } => put(line, format_args!("{time} {level:>5}")),
-            Self::Plain { coloured: true } => {
-                let colour = match *level {
-                    Level::ERROR => 31,
-                    Level::WARN => 33,
-                    Level::INFO => 32,
-                    _ => 34,
-                };
-                put(
-                    line,
-                    format_args!("\x1b[2m{time}\x1b[0m \x1b[{colour}m{level:>5}\x1b[0m"),
-                );
-            }
-        }
+        let parts: &[&str] = match self {
+            Self::Json => &[
+                "{\"time\":\"",
+                &time,
+                "\",\"level\":\"",
+                level,
+                "\",\"target\":\"",
+                target,
+                "\"",
+            ],
+            Self::Plain { coloured: false } => &[&time, indent, level],
+            Self::Plain { coloured: true } => &[
+                "\x1b[2m", &time, "\x1b[0m", indent, "\x1b[", colour, "m", level, "\x1b[0m",
+            ],
+        };
+        put(line, parts);
     }
 
     /// Writes fields to `line`.
@@ -100,15 +105,14 @@ impl Fields<'_> {
             Form::Plain { coloured: false } => [" ", name, "="],
             Form::Plain { coloured: true } => [" \x1b[2m", name, "=\x1b[0m"],
         };
-        for part in parts {
-            self.line.extend_from_slice(part.as_bytes());
-        }
+        put(self.line, &parts);
     }
 
-    /// A value that reads the same in both forms.
-    fn bare(&mut self, field: &Field, value: fmt::Arguments<'_>) {
+    /// A number or the like, which reads the same in both forms.
+    fn bare(&mut self, field: &Field, value: impl Serialize) {
         self.name(field);
-        put(self.line, value);
+        // Writing to memory does not fail.
+        let _ = serde_json::to_writer(&mut *self.line, &value);
     }
 
     /// A text, by what writes it. Writing to memory does not fail; a value that cannot be written is cut short.
@@ -129,23 +133,19 @@ impl Fields<'_> {
 
 impl Visit for Fields<'_> {
     fn record_f64(&mut self, field: &Field, value: f64) {
-        if value.is_finite() {
-            self.bare(field, format_args!("{value}"));
-        } else {
-            self.bare(field, format_args!("null"));
-        }
+        self.bare(field, value);
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.bare(field, format_args!("{value}"));
+        self.bare(field, value);
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.bare(field, format_args!("{value}"));
+        self.bare(field, value);
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.bare(field, format_args!("{value}"));
+        self.bare(field, value);
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
@@ -157,9 +157,10 @@ impl Visit for Fields<'_> {
     }
 }
 
-fn put(line: &mut Vec<u8>, text: fmt::Arguments<'_>) {
-    // Writing to memory does not fail.
-    let _ = std::io::Write::write_fmt(line, text);
+fn put(line: &mut Vec<u8>, parts: &[&str]) {
+    for part in parts {
+        line.extend_from_slice(part.as_bytes());
+    }
 }
 
 #[cfg(test)]

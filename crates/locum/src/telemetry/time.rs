@@ -1,28 +1,56 @@
 //! Times as RFC 3339 writes them.
 
 use std::{
-    fmt,
+    ops::Deref,
+    str,
     time::{Duration, SystemTime},
 };
 
 const DAY_SECONDS: u64 = 86_400;
+const PATTERN: &[u8; 24] = b"0000-00-00T00:00:00.000Z";
 
-/// `2026-08-26T12:34:56.789Z`.
-pub(super) struct Rfc3339(pub SystemTime);
+/// `2026-08-26T12:34:56.789Z`, of years with four digits.
+pub(super) struct Rfc3339([u8; PATTERN.len()]);
 
-impl fmt::Display for Rfc3339 {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let since = self.0.duration_since(SystemTime::UNIX_EPOCH);
-        let since: Duration = since.unwrap_or_default();
+impl Rfc3339 {
+    /// This moment.
+    pub fn now() -> Self {
+        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        Self::at(since.unwrap_or_default())
+    }
+
+    /// A time since 1970.
+    fn at(since: Duration) -> Self {
         let (day, second) = (since.as_secs() / DAY_SECONDS, since.as_secs() % DAY_SECONDS);
         let (year, month, day) = civil(day);
-        let (hour, minute) = (second / 3600, second / 60 % 60);
-        write!(
-            f,
-            "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{:02}.{:03}Z",
-            second % 60,
-            since.subsec_millis()
-        )
+        let mut text = *PATTERN;
+        for (end, mut number) in [
+            (4, year),
+            (7, month),
+            (10, day),
+            (13, second / 3600),
+            (16, second / 60 % 60),
+            (19, second % 60),
+            (23, u64::from(since.subsec_millis())),
+        ] {
+            for digit in text[..end]
+                .iter_mut()
+                .rev()
+                .take_while(|digit| digit.is_ascii_digit())
+            {
+                *digit = b'0' + (number % 10) as u8;
+                number /= 10;
+            }
+        }
+        Self(text)
+    }
+}
+
+impl Deref for Rfc3339 {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        str::from_utf8(&self.0).unwrap_or_default()
     }
 }
 
@@ -55,8 +83,7 @@ mod tests {
 
     #[track_caller]
     fn check(unix_ms: u64, expected: &str) {
-        let time = SystemTime::UNIX_EPOCH + Duration::from_millis(unix_ms);
-        assert_eq!(Rfc3339(time).to_string(), expected);
+        assert_eq!(&*Rfc3339::at(Duration::from_millis(unix_ms)), expected);
     }
 
     #[test]

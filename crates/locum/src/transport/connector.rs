@@ -3,9 +3,11 @@
 use std::{
     io,
     sync::{Arc, OnceLock},
+    task::{Context, Poll},
     time::Duration,
 };
 
+use futures_util::future::BoxFuture;
 use http::Uri;
 use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
 use hyper_util::{
@@ -21,15 +23,13 @@ use tower::Service;
 
 use super::roots;
 
-/// A connection, with TLS or without.
-pub(super) type Socket = MaybeHttpsStream<TokioIo<TcpStream>>;
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// How long a connection may be silent before the kernel asks whether the other end is still there.
 const KEEP_ALIVE: Duration = Duration::from_secs(60);
 
 /// Makes connections.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct Connector {
     plain: HttpConnector,
     /// Made when it is first needed: it reads many certificates.
@@ -53,29 +53,17 @@ impl Connector {
         }
     }
 
-    /// A connection to the host that `uri` names.
-    pub async fn connect(&self, uri: Uri) -> Result<Socket, BoxError> {
-        match timeout(self.limit, self.make(uri)).await {
-            Ok(made) => made,
-            Err(_) => {
-                let text = format!("not made within {} ms", self.limit.as_millis());
-                Err(io::Error::new(io::ErrorKind::TimedOut, text).into())
-            }
-        }
-    }
-
-    async fn make(&self, uri: Uri) -> Result<Socket, BoxError> {
-        let mut plain = self.plain.clone();
+    async fn connect(mut self, uri: Uri) -> Result<MaybeHttpsStream<TokioIo<TcpStream>>, BoxError> {
         if uri.scheme_str() != Some("https") {
-            return Ok(MaybeHttpsStream::Http(plain.call(uri).await?));
+            return Ok(MaybeHttpsStream::Http(self.plain.call(uri).await?));
         }
         let tls = self.tls()?;
         match self.proxies.intercept(&uri) {
             Some(proxy) => {
-                let tunnel = tunnel(&proxy, plain)?;
+                let tunnel = tunnel(&proxy, self.plain)?;
                 HttpsConnector::from((tunnel, tls)).call(uri).await
             }
-            None => HttpsConnector::from((plain, tls)).call(uri).await,
+            None => HttpsConnector::from((self.plain, tls)).call(uri).await,
         }
     }
 
@@ -98,4 +86,28 @@ fn tunnel(proxy: &Intercept, plain: HttpConnector) -> Result<Tunnel<HttpConnecto
         Some(login) => tunnel.with_auth(login.clone()),
         None => tunnel,
     })
+}
+
+impl Service<Uri> for Connector {
+    type Response = MaybeHttpsStream<TokioIo<TcpStream>>;
+    type Error = BoxError;
+    type Future = BoxFuture<'static, Result<Self::Response, Self::Error>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        let limit = self.limit;
+        let connecting = self.clone().connect(uri);
+        Box::pin(async move {
+            match timeout(limit, connecting).await {
+                Ok(result) => result,
+                Err(_) => {
+                    let text = format!("not made within {} ms", limit.as_millis());
+                    Err(io::Error::new(io::ErrorKind::TimedOut, text).into())
+                }
+            }
+        })
+    }
 }

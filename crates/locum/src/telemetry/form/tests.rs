@@ -126,7 +126,7 @@ fn colours_do_not_touch_values() {
         info!(status = 200, "request");
     });
     assert!(
-        lines[0].contains("\u{1b}[32m INFO\u{1b}[0m request"),
+        lines[0].contains("\u{1b}[32mINFO\u{1b}[0m request"),
         "{}",
         lines[0]
     );
