@@ -148,7 +148,8 @@ pub(super) fn read(form: &mut Form<'_>) -> Settings {
         "REQUEST_TIMEOUT",
         Duration::from_secs(30),
         Kind::millis(10..=3_600_000),
-        "time a client has to send its request's head, and again for its body; beyond: 408",
+        "time a client has to send its request's head, and again for its body; beyond: 408. One that takes nothing of its \
+         answer for as long is hung up on",
     );
     let shutdown_grace = form.value(
         "SHUTDOWN_GRACE",
