@@ -2,7 +2,8 @@
 //!
 //! Read in this order: [`call`] (what is asked and answered), `route` (which providers, in which order), `fail_over` (the
 //! loop over the policy's steps), `chat` and `embed` (one try), `answering` and `relaying` (an answer in the making),
-//! `upstream` (sending, with time limits), `slot` and [`health`] (a provider's circuit and health), `models`.
+//! `upstream` (sending, with time limits), `slot` and [`health`] (a provider's circuit and health), `witness` (what is noted
+//! of an answer), `models`.
 
 mod answering;
 pub mod call;
@@ -16,6 +17,7 @@ mod relaying;
 mod route;
 mod slot;
 mod upstream;
+mod witness;
 
 use std::{fmt, sync::Arc, time::Duration};
 

@@ -4,12 +4,12 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use locum_domain::{
-    chat::{ChatAnswer, ChatEvent, ChatRequest, Usage},
+    chat::{ChatAnswer, ChatEvent, ChatRequest},
     error::ApiError,
     failure::{Failure, FailureClass},
 };
 use locum_providers::{Native, Operation, WholeFacts};
-use tracing::{Instrument, Span, field::Empty, info_span};
+use tracing::{Instrument, Span};
 
 use super::{
     ChatBody, ChatCall, ChatReply, ChatSource, Gateway, Shared,
@@ -19,6 +19,7 @@ use super::{
     route::{Kind, Target},
     slot::Slot,
     upstream,
+    witness::{Witness, genai_span},
 };
 use crate::trail::Trail;
 
@@ -155,11 +156,13 @@ impl Answer {
         slot: &Arc<Slot>,
         trail: &Arc<Trail>,
     ) -> (Option<String>, ChatBody) {
-        let witness = |span: Span| Witness {
-            shared: Arc::clone(shared),
-            slot: Arc::clone(slot),
-            trail: Arc::clone(trail),
-            span,
+        let witness = |span| {
+            Witness::new(
+                Arc::clone(shared),
+                Arc::clone(slot),
+                Arc::clone(trail),
+                span,
+            )
         };
         match self {
             Self::Whole(answer, span) => {
@@ -204,70 +207,5 @@ fn is_content(event: &ChatEvent) -> bool {
         | ChatEvent::Logprobs { .. }
         | ChatEvent::Usage(_)
         | ChatEvent::Continue { .. } => false,
-    }
-}
-
-/// The span of one try in OpenTelemetry's terms (semantic conventions for generative AI). Only exporters of traces see it.
-pub(super) fn genai_span(operation: &'static str, target: &Target) -> Span {
-    info_span!(
-        target: "locum::genai",
-        "gen_ai",
-        otel.name = format_args!("{operation} {}", target.model),
-        otel.kind = "client",
-        gen_ai.operation.name = operation,
-        gen_ai.provider.name = target.slot.provider.telemetry_name(),
-        gen_ai.request.model = target.model,
-        gen_ai.response.model = Empty,
-        gen_ai.usage.input_tokens = Empty,
-        gen_ai.usage.output_tokens = Empty,
-        error.type = Empty,
-    )
-}
-
-/// Notes what becomes of an answer that is being handed out.
-pub(super) struct Witness {
-    shared: Arc<Shared>,
-    slot: Arc<Slot>,
-    trail: Arc<Trail>,
-    span: Span,
-}
-
-impl Witness {
-    fn first_token(&self, model: Option<&str>) {
-        let now = self.shared.world.clock.now();
-        self.trail.notes().first_token = Some(now.saturating_sub(self.trail.started));
-        if let Some(model) = model {
-            self.span.record("gen_ai.response.model", model);
-        }
-    }
-
-    fn answered(&self, model: Option<&str>, usage: Option<&Usage>) {
-        self.first_token(model);
-        if let Some(usage) = usage {
-            self.spent(usage);
-        }
-    }
-
-    /// What the answer has cost up to here.
-    pub fn spent(&self, usage: &Usage) {
-        self.span.record("gen_ai.usage.input_tokens", usage.prompt);
-        self.span
-            .record("gen_ai.usage.output_tokens", usage.completion);
-        self.trail.notes().usage = Some(*usage);
-    }
-
-    /// The answer broke off after it had begun: what the client is told.
-    pub fn broke_off(&self, failure: &Failure) -> ApiError {
-        let name = self.slot.name();
-        let class = failure.class;
-        self.slot.failed_late(class, self.shared.world.clock.now());
-        self.trail.notes().failure = Some(class);
-        self.span.record("error.type", class.as_str());
-        tracing::warn!(
-            provider = name,
-            class = class.as_str(),
-            "an answer broke off after it had begun"
-        );
-        ApiError::from_failure(name, failure)
     }
 }

@@ -16,10 +16,10 @@ use tracing::{Instrument, Span};
 
 use super::{
     EmbedBody, EmbedCall, EmbedReply, Gateway, Shared,
-    chat::genai_span,
     fail_over::Attempt,
     route::{Kind, Target},
     upstream,
+    witness::genai_span,
 };
 use crate::trail::Trail;
 

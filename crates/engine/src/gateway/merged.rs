@@ -11,7 +11,7 @@ use locum_domain::{
     failure::Failure,
 };
 
-use super::{EventStream, Shared, answering::Answering, chat::Witness, slot::Slot};
+use super::{EventStream, Shared, answering::Answering, slot::Slot, witness::Witness};
 
 /// See the module.
 pub(super) enum Merged {

@@ -5,7 +5,7 @@ use futures_util::stream;
 use locum_domain::failure::{Failure, FailureClass};
 use locum_providers::{Relayed, StreamRelay};
 
-use super::{RawStream, chat::Witness, upstream::Incoming};
+use super::{RawStream, upstream::Incoming, witness::Witness};
 
 /// A stream being handed on.
 pub(super) struct Relaying {
