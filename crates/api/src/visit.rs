@@ -135,14 +135,16 @@ impl Drop for Visit {
         self.app
             .metrics
             .request_ended(self.route, method, status, elapsed, &self.trail);
-        record_all!(
-            self.span,
-            otel.name = format_args!("{method} {}", self.route),
-            otel.kind = "server",
-            http.request.method = method,
-            http.route = self.route,
-            http.response.status_code = status,
-        );
+        if self.app.settings.traces.is_enabled() {
+            record_all!(
+                self.span,
+                otel.name = format_args!("{method} {}", self.route),
+                otel.kind = "server",
+                http.request.method = method,
+                http.route = self.route,
+                http.response.status_code = status,
+            );
+        }
         self.span.in_scope(|| self.log(status, elapsed));
     }
 }

@@ -106,6 +106,13 @@ pub struct TraceSettings {
     pub service_name: String,
 }
 
+impl TraceSettings {
+    /// Whether traces are made at all.
+    pub fn is_enabled(&self) -> bool {
+        self.endpoint.is_some() || self.traces_endpoint.is_some()
+    }
+}
+
 /// Dead names that old programs still send, and living models of their kind; the more special pattern first.
 const DEAD_NAMES: &[(&str, &str)] = &[
     ("gemini-1.5-flash-8b*", "gemini-flash-lite-latest"),
