@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures_util::future::{Either, select};
 use http::{HeaderMap, Request, StatusCode, header};
 use locum_domain::failure::{Failure, FailureClass};
@@ -173,13 +173,12 @@ impl Incoming {
         let Some(second) = self.next().await? else {
             return Ok(first);
         };
-        let mut all = BytesMut::with_capacity((first.len() + second.len()) * 2);
-        all.extend_from_slice(&first);
-        all.extend_from_slice(&second);
+        // Joined once at the end: a buffer that grows would take up to three times the answer's size.
+        let mut pieces = vec![first, second];
         while let Some(more) = self.next().await? {
-            all.extend_from_slice(&more);
+            pieces.push(more);
         }
-        Ok(all.freeze())
+        Ok(pieces.concat().into())
     }
 
     /// Reads to the end behind a complete answer, for a moment only: a connection whose response was read to its end can
