@@ -209,7 +209,7 @@ impl Native for OpenAi {
         }
         Ok(WholeFacts {
             model: whole.model.and_then(skim::unquoted),
-            usage: whole.usage.and_then(usage::read),
+            usage: whole.usage,
         })
     }
 

@@ -15,7 +15,6 @@ use super::{
     fault,
     skim::{self, Chunk},
     template::Template,
-    usage,
 };
 use crate::{
     provider::{Ended, Relayed, StreamRelay},
@@ -294,8 +293,8 @@ impl Answer {
         if self.model.is_none() {
             self.model = chunk.model.and_then(skim::unquoted);
         }
-        if let Some(usage) = chunk.usage.and_then(usage::read) {
-            self.usage = Some(usage);
+        if chunk.usage.is_some() {
+            self.usage = chunk.usage;
         }
         if chunk.usage.is_none() && chunk.content {
             self.template.set(data, chunk.texts);

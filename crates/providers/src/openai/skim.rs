@@ -2,7 +2,12 @@
 
 use std::ops::Range;
 
-use super::cursor::{Cursor, Malformed};
+use locum_domain::chat::Usage;
+
+use super::{
+    cursor::{Cursor, Malformed},
+    usage,
+};
 
 /// The most answers that one request can ask for.
 pub(super) const MAX_CHOICES: u32 = 128;
@@ -22,8 +27,8 @@ pub(super) struct Chunk<'a> {
     pub choices: bool,
     /// The model's name, quotes and all.
     pub model: Option<&'a [u8]>,
-    /// The usage object.
-    pub usage: Option<&'a [u8]>,
+    /// What it cost.
+    pub usage: Option<Usage>,
     /// Whatever stands as `error`.
     pub error: Option<&'a [u8]>,
     /// Where the insides of strings are whose content is not looked at, in order.
@@ -44,7 +49,10 @@ impl<'a> Chunk<'a> {
                 cursor.array(|cursor| chunk.choice(cursor)).map(drop)
             }
             b"model" => string_or_null(cursor, &mut chunk.model),
-            b"usage" => not_null(cursor, &mut chunk.usage),
+            b"usage" => {
+                chunk.usage = usage::take(cursor)?;
+                Ok(())
+            }
             b"error" => not_null(cursor, &mut chunk.error),
             b"obfuscation" => chunk.text(cursor).map(drop),
             _ => cursor.skip(),
@@ -112,8 +120,8 @@ pub(super) struct Whole<'a> {
     pub failed: bool,
     /// The model's name, quotes and all.
     pub model: Option<&'a [u8]>,
-    /// The usage object.
-    pub usage: Option<&'a [u8]>,
+    /// What it cost.
+    pub usage: Option<Usage>,
     /// Whatever stands as `error`.
     pub error: Option<&'a [u8]>,
 }
@@ -132,7 +140,10 @@ impl<'a> Whole<'a> {
                 Ok(())
             }
             b"model" => string_or_null(cursor, &mut whole.model),
-            b"usage" => not_null(cursor, &mut whole.usage),
+            b"usage" => {
+                whole.usage = usage::take(cursor)?;
+                Ok(())
+            }
             b"error" => not_null(cursor, &mut whole.error),
             _ => cursor.skip(),
         })?;
@@ -260,7 +271,7 @@ mod tests {
             facts.model.and_then(unquoted).as_deref(),
             Some(r#"gpt "4""#)
         );
-        assert_eq!(facts.usage, Some(&br#"{"prompt_tokens":1}"#[..]));
+        assert_eq!(facts.usage.map(|usage| usage.prompt), Some(1));
         assert_eq!(facts.error, None);
         assert!(!facts.choices);
         assert!(chunk(r#"{"error":"x"}"#).error.is_some());

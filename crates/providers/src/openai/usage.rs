@@ -17,40 +17,45 @@ impl<'de> Deserialize<'de> for WireUsage {
     }
 }
 
-/// Reads the text of a `usage` object; `None` where it is no such object. Counts are read leniently: some servers send
-/// floats, null or nothing. What the upstream leaves out follows from the total where there is one.
-pub(super) fn read(json: &[u8]) -> Option<Usage> {
-    let mut cursor = Cursor::new(json).ok()?;
+/// Reads the text of a `usage` object; `None` where it is no such object.
+fn read(json: &[u8]) -> Option<Usage> {
+    take(&mut Cursor::new(json).ok()?).ok()?
+}
+
+/// Passes over a `usage`; `None` where it is no object. Counts are read leniently: some servers send floats, null or
+/// nothing. What the upstream leaves out follows from the total where there is one.
+pub(super) fn take(cursor: &mut Cursor<'_>) -> Result<Option<Usage>, Malformed> {
+    if cursor.peek() != Some(b'{') {
+        return cursor.skip().map(|()| None);
+    }
     let (mut prompt, mut completion, mut total) = (None, None, None);
     let mut details = UsageDetails::default();
-    cursor
-        .object(|cursor, key| {
-            match key {
-                b"prompt_tokens" => prompt = count(cursor)?,
-                b"completion_tokens" => completion = count(cursor)?,
-                b"total_tokens" => total = count(cursor)?,
-                b"prompt_tokens_details" => parts(cursor, |key, count| match key {
-                    b"cached_tokens" => details.cached = count,
-                    b"audio_tokens" => details.prompt_audio = count,
-                    _ => {}
-                })?,
-                b"completion_tokens_details" => parts(cursor, |key, count| match key {
-                    b"reasoning_tokens" => details.reasoning = count,
-                    b"audio_tokens" => details.completion_audio = count,
-                    _ => {}
-                })?,
-                _ => cursor.skip()?,
-            }
-            Ok(())
-        })
-        .ok()?;
+    cursor.object(|cursor, key| {
+        match key {
+            b"prompt_tokens" => prompt = count(cursor)?,
+            b"completion_tokens" => completion = count(cursor)?,
+            b"total_tokens" => total = count(cursor)?,
+            b"prompt_tokens_details" => parts(cursor, |key, count| match key {
+                b"cached_tokens" => details.cached = count,
+                b"audio_tokens" => details.prompt_audio = count,
+                _ => {}
+            })?,
+            b"completion_tokens_details" => parts(cursor, |key, count| match key {
+                b"reasoning_tokens" => details.reasoning = count,
+                b"audio_tokens" => details.completion_audio = count,
+                _ => {}
+            })?,
+            _ => cursor.skip()?,
+        }
+        Ok(())
+    })?;
     let total = total.unwrap_or(0);
     let prompt = prompt.unwrap_or_else(|| total.saturating_sub(completion.unwrap_or(0)));
-    Some(Usage {
+    Ok(Some(Usage {
         prompt,
         completion: completion.unwrap_or_else(|| total.saturating_sub(prompt)),
         details,
-    })
+    }))
 }
 
 /// Reads the counts of one of the `…_details` objects.
