@@ -89,7 +89,11 @@ impl Answering {
                     }
                 }
                 Source::Upstream(body, decoder) => {
-                    let read = read(body, decoder.as_mut(), &mut events).await;
+                    let read = if self.request.stream {
+                        read(body, decoder.as_mut(), &mut events).await
+                    } else {
+                        read_whole(body, decoder.as_mut(), &mut events).await
+                    };
                     match read {
                         Ok(true) => {}
                         Ok(false) => self.source = Source::Ended,
@@ -161,6 +165,17 @@ impl Answering {
             _ => true,
         });
     }
+}
+
+/// Reads all there is, before any of it is looked at: an answer without end is given up without a second copy of it.
+async fn read_whole(
+    body: &mut Incoming,
+    decoder: &mut dyn ChatDecoder,
+    events: &mut Vec<ChatEvent>,
+) -> Result<bool, Failure> {
+    let bytes = body.whole().await?;
+    decoder.feed(&bytes, events)?;
+    decoder.finish(events).map(|()| false)
 }
 
 /// Reads what is there; answers whether there may be more.

@@ -125,7 +125,7 @@ impl ChatAttempt<'_> {
         span: &Span,
     ) -> Result<Answer, Failure> {
         let request = native.request(Operation::Chat, body);
-        let reply = upstream::send(self.shared, slot, request).await?;
+        let mut reply = upstream::send(self.shared, slot, request).await?;
         if !self.call.stream {
             let body = reply.body.whole().await?;
             let facts = native.inspect(Operation::Chat, &body)?;

@@ -123,7 +123,7 @@ impl EmbedAttempt<'_> {
         target: &Target,
         request: http::Request<Bytes>,
     ) -> Result<Bytes, Failure> {
-        let reply = upstream::send(self.shared, &target.slot, request).await?;
+        let mut reply = upstream::send(self.shared, &target.slot, request).await?;
         reply.body.whole().await
     }
 

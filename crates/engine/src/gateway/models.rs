@@ -155,7 +155,7 @@ impl Gateway {
             let listed = match slot.provider.models(page.as_deref()) {
                 Prepared::Ready(listed) => listed,
                 Prepared::Http(request) => {
-                    let reply = upstream::send(&self.shared, slot, request).await?;
+                    let mut reply = upstream::send(&self.shared, slot, request).await?;
                     slot.provider.decode_models(&reply.body.whole().await?)?
                 }
             };

@@ -166,7 +166,7 @@ impl Incoming {
     }
 
     /// All of it.
-    pub async fn whole(mut self) -> Result<Bytes, Failure> {
+    pub async fn whole(&mut self) -> Result<Bytes, Failure> {
         let Some(first) = self.next().await? else {
             return Ok(Bytes::new());
         };
