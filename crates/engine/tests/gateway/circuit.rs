@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use locum_domain::error::ApiError;
 use locum_engine::gateway::HealthStatus;
 use locum_testkit::{Dialect, Fault};
 
@@ -12,27 +13,25 @@ const ALONE: [(&str, &str); 2] = [
     ("PROVIDER_MAX_RETRIES", "0"),
 ];
 
+/// Asks, and expects a refusal.
+#[track_caller]
+fn refused(bench: &Bench, model: &str) -> ApiError {
+    bench.ask(model, says("hi")).err().unwrap()
+}
+
 #[test]
 fn opens_rests_probes_and_closes() {
     let bench = Bench::new(&ALONE);
     bench.handles.upstream.gemini([Fault::Status(503).times(5)]);
     for _ in 0..5 {
-        assert_eq!(
-            bench
-                .ask("gemini-3.8-flash", says("hi"))
-                .err()
-                .unwrap()
-                .status,
-            503
-        );
+        assert_eq!(refused(&bench, "gemini-3.8-flash").status, 503);
     }
     assert_eq!(bench.gateway.health().status, HealthStatus::Down);
 
-    let refused = bench.ask("gemini-3.8-flash", says("hi")).err().unwrap();
-    assert_eq!(refused.status, 503);
+    let shut = refused(&bench, "gemini-3.8-flash");
+    assert_eq!(shut.status, 503);
     assert!(
-        refused
-            .retry_after
+        shut.retry_after
             .is_some_and(|after| after <= Duration::from_secs(10))
     );
     assert_eq!(bench.handles.upstream.asked(Dialect::Gemini), 5);
@@ -70,14 +69,7 @@ fn the_callers_own_fault_opens_nothing() {
     let bench = Bench::new(&ALONE);
     bench.handles.upstream.gemini([Fault::Status(400).times(9)]);
     for _ in 0..9 {
-        assert_eq!(
-            bench
-                .ask("gemini-3.8-flash", says("hi"))
-                .err()
-                .unwrap()
-                .status,
-            400
-        );
+        assert_eq!(refused(&bench, "gemini-3.8-flash").status, 400);
     }
     assert_eq!(bench.gateway.health().status, HealthStatus::Ok);
     assert_eq!(bench.handles.upstream.asked(Dialect::Gemini), 9);
@@ -86,14 +78,7 @@ fn the_callers_own_fault_opens_nothing() {
 #[test]
 fn what_concerns_one_request_says_nothing_of_the_provider() {
     let bench = Bench::new(&ALONE);
-    assert_eq!(
-        bench
-            .ask("gemini-nonsense", says("hi"))
-            .err()
-            .unwrap()
-            .status,
-        404
-    );
+    assert_eq!(refused(&bench, "gemini-nonsense").status, 404);
     assert_eq!(bench.gateway.health().status, HealthStatus::Ok);
 }
 
@@ -102,7 +87,7 @@ fn a_probe_whose_client_leaves_makes_room_for_the_next() {
     let bench = Bench::new(&ALONE);
     bench.handles.upstream.gemini([Fault::Status(503).times(5)]);
     for _ in 0..5 {
-        bench.ask("gemini-3.8-flash", says("hi")).err().unwrap();
+        refused(&bench, "gemini-3.8-flash");
     }
     bench
         .handles

@@ -48,36 +48,27 @@ fn many_texts(_: &[u8]) -> Result<EmbeddingRequest, ApiError> {
     })
 }
 
-fn trail() -> Arc<Trail> {
-    Arc::new(Trail::new(String::new(), Duration::ZERO))
+/// Makes the call, in virtual time.
+fn embed(bench: &Bench, call: EmbedCall) -> Result<EmbedBody, ApiError> {
+    let trail = Arc::new(Trail::new(String::new(), Duration::ZERO));
+    let reply = bench.handles.clock.run(bench.gateway.embed(call, &trail));
+    reply.map(|reply| reply.body)
+}
+
+#[track_caller]
+fn check_translated(bench: &Bench, call: EmbedCall, vectors: usize) {
+    match embed(bench, call).unwrap() {
+        EmbedBody::Whole(answer) => assert_eq!(answer.vectors.len(), vectors),
+        EmbedBody::Raw(_) => panic!("a translated answer was expected"),
+    }
 }
 
 #[test]
 fn translated_for_one_provider_and_handed_on_to_the_other() {
     let bench = Bench::new(&[]);
-    let reply = bench
-        .handles
-        .clock
-        .run(
-            bench
-                .gateway
-                .embed(call("gemini-embedding-001", two_texts), &trail()),
-        )
-        .unwrap();
-    let EmbedBody::Whole(answer) = reply.body else {
-        panic!("translated")
-    };
-    assert_eq!(answer.vectors.len(), 2);
-    let reply = bench
-        .handles
-        .clock
-        .run(
-            bench
-                .gateway
-                .embed(call("text-embedding-3-small", two_texts), &trail()),
-        )
-        .unwrap();
-    assert!(matches!(reply.body, EmbedBody::Raw(_)));
+    check_translated(&bench, call("gemini-embedding-001", two_texts), 2);
+    let handed_on = embed(&bench, call("text-embedding-3-small", two_texts)).unwrap();
+    assert!(matches!(handed_on, EmbedBody::Raw(_)));
 }
 
 #[test]
@@ -87,11 +78,7 @@ fn no_other_provider_is_asked() {
         .handles
         .upstream
         .openai([Fault::Status(500), Fault::Status(500)]);
-    let outcome = bench.handles.clock.run(
-        bench
-            .gateway
-            .embed(call("text-embedding-3-small", two_texts), &trail()),
-    );
+    let outcome = embed(&bench, call("text-embedding-3-small", two_texts));
     assert_eq!(outcome.err().unwrap().status, 502);
     assert_eq!(bench.handles.upstream.asked(Dialect::OpenAi), 2);
     assert_eq!(bench.handles.upstream.asked(Dialect::Gemini), 0);
@@ -100,18 +87,6 @@ fn no_other_provider_is_asked() {
 #[test]
 fn more_inputs_than_a_request_may_have_are_asked_for_in_several() {
     let bench = Bench::new(&[]);
-    let reply = bench
-        .handles
-        .clock
-        .run(
-            bench
-                .gateway
-                .embed(call("gemini-embedding-001", many_texts), &trail()),
-        )
-        .unwrap();
-    let EmbedBody::Whole(answer) = reply.body else {
-        panic!("translated")
-    };
-    assert_eq!(answer.vectors.len(), 250);
+    check_translated(&bench, call("gemini-embedding-001", many_texts), 250);
     assert_eq!(bench.handles.upstream.asked(Dialect::Gemini), 3);
 }
