@@ -8,16 +8,20 @@ use std::{
     time::Duration,
 };
 
-use locum_engine::{gateway::Gateway, metrics::Metrics, ports::World, settings::Settings};
+use locum_engine::{
+    assistants::Assistants, gateway::Gateway, metrics::Metrics, ports::World, settings::Settings,
+};
 
-use crate::{auth::Keys, limit::Limiter};
+use crate::{auth::Keys, limit::Limiter, routes::health::StorageProbe};
 
 /// One running Locum: what the handlers and the edge reach for.
 pub struct App {
     /// What the operator has set.
     pub settings: Settings,
-    /// The use cases.
+    /// The gateway's use cases.
     pub gateway: Arc<Gateway>,
+    /// The use cases of the Assistants API.
+    pub assistants: Arc<Assistants>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// The ports.
@@ -29,6 +33,7 @@ pub struct App {
     pub(crate) keys: Keys,
     /// `None` where the operator has switched it off.
     pub(crate) limiter: Option<Limiter>,
+    pub(crate) storage: StorageProbe,
     draining: AtomicBool,
 }
 
@@ -40,15 +45,24 @@ impl App {
     pub fn new(settings: Settings, world: World) -> Result<Self, String> {
         let metrics = Arc::new(Metrics::new());
         let gateway = Gateway::new(world.clone(), &settings, Arc::clone(&metrics))?;
+        let gateway = Arc::new(gateway);
+        let assistants = Assistants::new(
+            world.clone(),
+            Arc::clone(&gateway),
+            Arc::clone(&metrics),
+            &settings,
+        );
         Ok(Self {
+            assistants,
             keys: Keys::new(&settings),
             limiter: settings
                 .enable_rate_limit
                 .then(|| Limiter::new(settings.rate_limit_requests, settings.rate_limit_window)),
-            gateway: Arc::new(gateway),
+            gateway,
             metrics,
             version: env!("CARGO_PKG_VERSION"),
             started: world.clock.now(),
+            storage: StorageProbe::default(),
             draining: AtomicBool::new(false),
             settings,
             world,

@@ -1,8 +1,9 @@
 //! The keys that open Locum. They are compared as digests in constant time, so that an answer's time tells nothing of
 //! them, not even their length.
 
+use axum::extract::Request;
 use http::{HeaderMap, HeaderName, header};
-use locum_domain::error::ApiError;
+use locum_domain::{error::ApiError, project::Project};
 use locum_engine::settings::{Secret, Settings};
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
@@ -15,6 +16,7 @@ pub(crate) struct Keys {
     enabled: bool,
     api: Option<Key>,
     metrics: Option<Key>,
+    gc: Option<Key>,
     bypass: Option<Key>,
 }
 
@@ -38,16 +40,30 @@ impl Keys {
             enabled: settings.enable_auth,
             api: Key::of(settings.api_key.as_ref()),
             metrics: Key::of(settings.metrics_key.as_ref()),
+            gc: Key::of(settings.gc_admin_key.as_ref()),
             bypass: Key::of(settings.rate_limit_bypass_key.as_ref()),
         }
     }
 
-    /// Whether the request has the key of clients.
+    /// Whose objects the request is about, if it has the key of clients.
     ///
     /// # Errors
     /// 401.
-    pub(crate) fn check(&self, headers: &HeaderMap) -> Result<(), ApiError> {
-        self.check_any(headers, &[&self.api])
+    pub(crate) fn check(&self, headers: &HeaderMap) -> Result<Project, ApiError> {
+        self.check_any(headers, &[&self.api])?;
+        Ok(Project::default())
+    }
+
+    /// Whether the request has the key for collecting garbage, which is asked for even where clients need none.
+    ///
+    /// # Errors
+    /// 404 where the operator has set none; 401.
+    pub(crate) fn check_gc(&self, request: &Request) -> Result<(), ApiError> {
+        if self.gc.is_none() {
+            let (method, path) = (request.method().as_str(), request.uri().path());
+            return Err(ApiError::unknown_url(method, path));
+        }
+        check_bearer(request.headers(), &[&self.gc])
     }
 
     /// Whether the request has the key of clients, or that of metrics.
@@ -70,20 +86,25 @@ impl Keys {
         if !self.enabled {
             return Ok(());
         }
-        let presented = bearer(headers).ok_or_else(ApiError::missing_key)?;
-        let presented = Key::digest(presented);
-        let fits = keys
-            .iter()
-            .copied()
-            .flatten()
-            .fold(Choice::from(0), |fits, key| {
-                fits | presented.0.ct_eq(&key.0)
-            });
-        if fits.into() {
-            Ok(())
-        } else {
-            Err(ApiError::invalid_key())
-        }
+        check_bearer(headers, keys)
+    }
+}
+
+/// Whether the request has one of `keys`.
+fn check_bearer(headers: &HeaderMap, keys: &[&Option<Key>]) -> Result<(), ApiError> {
+    let presented = bearer(headers).ok_or_else(ApiError::missing_key)?;
+    let presented = Key::digest(presented);
+    let fits = keys
+        .iter()
+        .copied()
+        .flatten()
+        .fold(Choice::from(0), |fits, key| {
+            fits | presented.0.ct_eq(&key.0)
+        });
+    if fits.into() {
+        Ok(())
+    } else {
+        Err(ApiError::invalid_key())
     }
 }
 

@@ -44,7 +44,9 @@ pub(crate) async fn read(app: &App, request: Request) -> Result<Bytes, ApiError>
     .await
 }
 
-fn refuse_compressed(headers: &HeaderMap) -> Result<(), ApiError> {
+/// # Errors
+/// 415 where the body is compressed.
+pub(crate) fn refuse_compressed(headers: &HeaderMap) -> Result<(), ApiError> {
     let identity = headers
         .get_all(header::CONTENT_ENCODING)
         .iter()
@@ -61,7 +63,7 @@ fn refuse_compressed(headers: &HeaderMap) -> Result<(), ApiError> {
 }
 
 /// How long the body will be at least.
-fn announced_bytes(headers: &HeaderMap, body: &Body) -> u64 {
+pub(crate) fn announced_bytes(headers: &HeaderMap, body: &Body) -> u64 {
     let stated = headers
         .get(header::CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok())

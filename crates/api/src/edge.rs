@@ -15,7 +15,7 @@ use std::{
 use axum::{extract::Request, response::Response};
 use futures_util::FutureExt;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
-use locum_domain::{error::ApiError, id::Ids};
+use locum_domain::error::ApiError;
 use locum_engine::trail::{Notes, Trail};
 use tower::{Layer, Service};
 use tracing::Instrument;
@@ -103,8 +103,7 @@ where
     fn call(&mut self, mut request: Request) -> Self::Future {
         let app = &self.layer.app;
         let clock = &app.world.clock;
-        let unix_ms = u64::try_from(clock.unix().as_millis()).unwrap_or_default();
-        let request_id = Ids::new(unix_ms, app.world.entropy.bits()).next("req_");
+        let request_id = app.world.ids().next("req_");
         let trail = Arc::new(Trail::new(request_id, clock.now()));
         let client = client::identify(&request, &app.settings.trusted_proxies);
         let visit = Visit::begin(

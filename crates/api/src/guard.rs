@@ -17,7 +17,7 @@ use locum_domain::error::ApiError;
 use tower::{Layer, Service};
 
 use crate::{
-    App,
+    App, beta,
     client::Client,
     edge::integer,
     error,
@@ -38,6 +38,8 @@ pub enum Access {
     ApiKey,
     /// Whoever has the key of clients or that of metrics.
     MetricsKey,
+    /// Whoever has the key for collecting garbage. Where the operator has set none, the route is not there.
+    GcKey,
     /// Everybody, within the rate limit.
     Open,
     /// Everybody, as often as they like: load balancers ask often.
@@ -56,8 +58,9 @@ impl GuardLayer {
         Self { app, access }
     }
 
-    /// Where the client stands with its limit, `None` where it has none; and why it may not come in.
-    fn examine(&self, request: &Request) -> (Option<Verdict>, Result<(), ApiError>) {
+    /// Where the client stands with its limit, `None` where it has none; and why it may not come in. What its key decides
+    /// goes with the request.
+    fn examine(&self, request: &mut Request) -> (Option<Verdict>, Result<(), ApiError>) {
         let verdict = self.count(request);
         if let Some(verdict) = &verdict
             && !verdict.allowed
@@ -72,11 +75,19 @@ impl GuardLayer {
             return (Some(*verdict), Err(refusal));
         }
         let admitted = match self.access {
-            Access::ApiKey => self.app.keys.check(request.headers()),
+            Access::ApiKey => self.admit(request),
             Access::MetricsKey => self.app.keys.check_metrics(request.headers()),
+            Access::GcKey => self.app.keys.check_gc(request),
             Access::Open | Access::Probe => Ok(()),
         };
         (verdict, admitted)
+    }
+
+    /// Lets in whoever has the key of clients, and notes whose objects that key opens.
+    fn admit(&self, request: &mut Request) -> Result<(), ApiError> {
+        let project = self.app.keys.check(request.headers())?;
+        request.extensions_mut().insert(project);
+        beta::check(request.headers())
     }
 
     fn count(&self, request: &Request) -> Option<Verdict> {
@@ -120,8 +131,8 @@ where
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, request: Request) -> Self::Future {
-        let (verdict, admitted) = self.layer.examine(&request);
+    fn call(&mut self, mut request: Request) -> Self::Future {
+        let (verdict, admitted) = self.layer.examine(&mut request);
         let answer = match admitted {
             Ok(()) => Either::Left(self.inner.call(request)),
             Err(refusal) => Either::Right(ready(Ok(error::unrendered(refusal)))),

@@ -5,11 +5,12 @@
 //! serve it. A host calls [`App::new`] and [`router`], and puts a [`ClientAddr`] into each request's extensions.
 //!
 //! Read in this order: [`router`] (every route in one list), `edge` (what happens to each request around its handler),
-//! `guard` (who gets in: `auth`, `limit`), `routes` (the handlers), `body`, `error`, [`wire`] (OpenAI's JSON), [`stream`]
-//! (server-sent events), `visit` (a request's end).
+//! `guard` (who gets in: `auth`, `limit`, `beta`), `routes` (the handlers), `path_ids`, `body`, `error`, [`wire`] (OpenAI's
+//! JSON), [`stream`] (server-sent events), `visit` (a request's end).
 
 mod app;
 mod auth;
+mod beta;
 mod body;
 mod client;
 mod cors;
@@ -17,6 +18,7 @@ mod edge;
 mod error;
 mod guard;
 mod limit;
+mod path_ids;
 mod router;
 mod routes;
 pub mod stream;

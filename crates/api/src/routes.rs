@@ -1,12 +1,19 @@
 //! The handlers, one file per noun. Each reads, asks the engine, and writes; none decides.
 
+pub(crate) mod admin;
+pub(crate) mod assistants;
 pub(crate) mod chat_completions;
 pub(crate) mod completions;
 pub(crate) mod embeddings;
+pub(crate) mod files;
 pub(crate) mod health;
 pub(crate) mod index;
+pub(crate) mod messages;
 pub(crate) mod metrics;
 pub(crate) mod models;
+pub(crate) mod run_steps;
+pub(crate) mod runs;
+pub(crate) mod threads;
 pub(crate) mod unknown;
 
 use std::convert::Infallible;
@@ -15,7 +22,7 @@ use axum::{body::Body, response::Response};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 use http::{HeaderName, HeaderValue, header};
-use locum_domain::{error::ApiError, id::Ids};
+use locum_domain::error::ApiError;
 
 use crate::{App, error, wire::AnswerHead};
 
@@ -52,10 +59,8 @@ fn event_stream(events: impl Stream<Item = Bytes> + Send + 'static) -> Response 
 
 /// What stands at the top of a fresh answer of `model`.
 fn answer_head(app: &App, prefix: &str, model: String) -> AnswerHead {
-    let unix = app.world.clock.unix();
-    let unix_ms = u64::try_from(unix.as_millis()).unwrap_or_default();
-    let id = Ids::new(unix_ms, app.world.entropy.bits()).next(prefix);
-    AnswerHead::new(id, unix.as_secs(), model)
+    let id = app.world.ids().next(prefix);
+    AnswerHead::new(id, app.world.clock.unix().as_secs(), model)
 }
 
 /// `items` with errors that are fit for clients.

@@ -3,29 +3,38 @@
 //! A stream ends with `data: [DONE]` where every answer in it has said why it ended, and with an error event where not:
 //! no answer passes for whole that is not. Everything that is ready at the same time becomes one piece of bytes.
 //!
-//! `chat` and `completion` hold the two encoders, which are plain values: events in, bytes out.
+//! `chat`, `completion` and `run` hold the encoders, which are plain values: events in, bytes out. `kept_alive` fills the
+//! pauses of streams that may be silent for long.
 
 mod chat;
 mod completion;
 mod frame;
+mod kept_alive;
+mod run;
 
 use std::{
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
 };
 
 use bytes::{Bytes, BytesMut};
 use futures_util::stream::{Stream, StreamExt, select_all};
 use locum_domain::{
-    chat::ChatEvent,
     error::ApiError,
     failure::{Failure, FailureClass},
+    run::RunEvent,
 };
-use locum_engine::gateway::{EventStream, RawStream};
+use locum_engine::{
+    gateway::{EventStream, RawStream},
+    ports::Clock,
+};
 
 use crate::wire::{self, AnswerHead, completions::Completion};
 
-use self::{chat::ChatEncoder, completion::CompletionEncoder};
+use self::{
+    chat::ChatEncoder, completion::CompletionEncoder, kept_alive::KeptAlive, run::RunEncoder,
+};
 
 /// How many bytes are put together before they are handed on, although more is ready.
 const ENOUGH_BYTES: usize = 32 * 1024;
@@ -36,10 +45,7 @@ pub fn chat_stream(
     head: AnswerHead,
     include_usage: bool,
 ) -> impl Stream<Item = Bytes> + Send + Unpin + 'static {
-    Encoded::new(
-        events.map(|batch| (0, batch)),
-        ChatEncoder::new(head, include_usage),
-    )
+    Encoded::new(events, ChatEncoder::new(head, include_usage))
 }
 
 /// The chunks of a text completion. `answers` are the answers to the prompts, in their order.
@@ -50,7 +56,7 @@ pub fn completion_stream(
 ) -> impl Stream<Item = Bytes> + Send + Unpin + 'static {
     let numbered = answers.into_iter().enumerate();
     Encoded::new(
-        select_all(numbered.map(|(prompt, events)| events.map(move |batch| (prompt, batch)))),
+        select_all(numbered.map(|(prompt, events)| events.map(move |batch| Ok((prompt, batch?))))),
         CompletionEncoder::new(head, completion),
     )
 }
@@ -58,6 +64,18 @@ pub fn completion_stream(
 /// An answer that is server-sent events already; its error becomes the last of them.
 pub fn raw_stream(events: RawStream) -> impl Stream<Item = Bytes> + Send + Unpin + 'static {
     events.map(|bytes| bytes.unwrap_or_else(|error| error_event(&error)))
+}
+
+/// A run's events. The stream ends with `done` where the run has ended or waits for outputs, whatever `events` would still
+/// bring; in pauses there are comments.
+pub fn run_stream<S>(
+    events: S,
+    clock: Arc<dyn Clock>,
+) -> impl Stream<Item = Bytes> + Send + Unpin + 'static
+where
+    S: Stream<Item = Result<Vec<RunEvent>, ApiError>> + Send + Unpin + 'static,
+{
+    KeptAlive::new(Encoded::new(events, RunEncoder::default()), clock)
 }
 
 /// The error as an event. Both of OpenAI's SDKs raise it.
@@ -82,24 +100,32 @@ fn broken(what: &str) -> ApiError {
     }
 }
 
-/// Turns the events of one or several answers into the bytes of one stream.
+/// Turns events into the bytes of one stream.
 trait Encoder {
-    /// Appends `events` of the answer to prompt number `prompt`.
+    /// Events that came together.
+    type Batch;
+
+    /// Appends `batch`.
     ///
     /// # Errors
     /// The events are none that an answer can consist of.
-    fn events(
-        &mut self,
-        prompt: usize,
-        events: Vec<ChatEvent>,
-        out: &mut BytesMut,
-    ) -> Result<(), ApiError>;
+    fn events(&mut self, batch: Self::Batch, out: &mut BytesMut) -> Result<(), ApiError>;
+
+    /// Whether nothing can follow but the end.
+    fn is_over(&self) -> bool {
+        false
+    }
 
     /// Appends what comes at the end.
     ///
     /// # Errors
     /// The answer is not complete.
     fn end(&mut self, out: &mut BytesMut) -> Result<(), ApiError>;
+
+    /// Appends the error that takes the end's place.
+    fn error(&mut self, error: &ApiError, out: &mut BytesMut) {
+        write_error(out, error);
+    }
 }
 
 /// See [`Encoder`].
@@ -122,8 +148,8 @@ impl<S, E> Encoded<S, E> {
 
 impl<S, E> Stream for Encoded<S, E>
 where
-    S: Stream<Item = (usize, Result<Vec<ChatEvent>, ApiError>)> + Unpin,
     E: Encoder + Unpin,
+    S: Stream<Item = Result<E::Batch, ApiError>> + Unpin,
 {
     type Item = Bytes;
 
@@ -134,19 +160,21 @@ where
             out,
         } = self.get_mut();
         while let Some(events) = source {
-            let written = match events.poll_next_unpin(cx) {
+            let (mut written, ended) = match events.poll_next_unpin(cx) {
                 Poll::Pending if out.is_empty() => return Poll::Pending,
                 Poll::Pending => break,
-                Poll::Ready(Some((prompt, Ok(batch)))) => encoder.events(prompt, batch, out),
-                Poll::Ready(Some((_, Err(error)))) => Err(error),
-                Poll::Ready(None) => {
-                    *source = None;
-                    encoder.end(out)
-                }
+                Poll::Ready(Some(Ok(batch))) => (encoder.events(batch, out), encoder.is_over()),
+                Poll::Ready(Some(Err(error))) => (Err(error), true),
+                Poll::Ready(None) => (Ok(()), true),
             };
-            if let Err(error) = written {
+            if ended && written.is_ok() {
+                written = encoder.end(out);
+            }
+            if let Err(error) = &written {
+                encoder.error(error, out);
+            }
+            if ended || written.is_err() {
                 *source = None;
-                write_error(out, &error);
             }
             if out.len() >= ENOUGH_BYTES {
                 break;

@@ -6,8 +6,10 @@
 //! not know are ignored, because clients of other servers send them to every server.
 //!
 //! Read in this order: [`peek`] (what routing needs, found without reading the rest), [`chat`], [`completions`],
-//! [`embeddings`], [`models`], [`error`]; below them [`signature`] (thought signatures in fields that clients keep),
-//! `guard` (limits on JSON itself), `json` and `at` (a parsed body and a place in it), `fault` (the sentences).
+//! [`embeddings`], [`models`], [`error`]; then what is stored: `assistant`, `thread`, `message`, `run`, `step`, `files`, and what
+//! they share: `metadata`, `tool`, `tool_resources`, `answer_format`, `page`, `deleted`; below them [`signature`] (thought
+//! signatures in fields that clients keep), `guard` (limits on JSON itself), `json` and `at` (a parsed body and a place in
+//! it), `query` and `id` (what a URL holds), `fault` (the sentences).
 
 pub mod chat;
 pub mod completions;
@@ -17,12 +19,26 @@ pub mod models;
 pub mod peek;
 pub mod signature;
 
+pub(crate) mod assistant;
+pub(crate) mod deleted;
+pub(crate) mod files;
+pub(crate) mod id;
+pub(crate) mod message;
+pub(crate) mod metadata;
+pub(crate) mod page;
+pub(crate) mod query;
+pub(crate) mod run;
+pub(crate) mod step;
+pub(crate) mod thread;
+pub(crate) mod tool;
 pub(crate) mod usage;
 
+mod answer_format;
 mod at;
 mod fault;
 mod guard;
 mod json;
+mod tool_resources;
 
 pub(crate) use json::encode;
 
@@ -50,3 +66,6 @@ impl AnswerHead {
         }
     }
 }
+
+#[cfg(test)]
+mod arbitrary;

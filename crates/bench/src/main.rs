@@ -9,6 +9,7 @@ use clap::{Parser, Subcommand};
 mod answers;
 mod cases;
 mod floor;
+mod keeping;
 mod load;
 mod measure;
 mod report;

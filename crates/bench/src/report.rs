@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use crate::cases::Case;
+use crate::keeping::Keeping;
 use crate::measure::{median, quartiles};
 
 const IDLE_AIM_MIB: f64 = 12.0;
@@ -26,6 +27,8 @@ pub struct Report {
     pub quick: bool,
     /// One row per case.
     pub rows: Vec<Row>,
+    /// What the Assistants API costs, where that was measured.
+    pub keeping: Option<Keeping>,
     /// The floor's memory and start.
     pub floor: Footprint,
     /// Locum's memory and start.
@@ -154,6 +157,9 @@ impl Report {
         self.write_throughput(&mut text);
         self.write_latency(&mut text);
         self.write_footprint(&mut text);
+        if let Some(keeping) = &self.keeping {
+            keeping.write(&mut text);
+        }
         self.write_noise(&mut text);
         text
     }
@@ -293,7 +299,11 @@ impl Report {
 }
 
 /// The aim as text, and whether the value meets it as both are printed.
-fn verdict(value: f64, aim: Option<f64>, show: impl Fn(f64) -> String) -> (String, &'static str) {
+pub fn verdict(
+    value: f64,
+    aim: Option<f64>,
+    show: impl Fn(f64) -> String,
+) -> (String, &'static str) {
     match aim {
         None => ("–".to_owned(), ""),
         Some(aim) => (
@@ -345,6 +355,7 @@ mod tests {
                 locum: turns([28.0, 27.0, 30.0]),
                 latency: Some([latency(10.0), latency(40.0), latency(55.0)]),
             }],
+            keeping: None,
             floor: footprint,
             locum: footprint,
         }

@@ -13,6 +13,7 @@ use clap::Args;
 use tokio::runtime::Runtime;
 
 use crate::cases::{self, Case};
+use crate::keeping;
 use crate::load::{self, Target};
 use crate::measure::{self, CpuReading};
 use crate::report::{Figures, Footprint, Latency, Report, Row, Turn};
@@ -46,6 +47,7 @@ struct Plan {
     /// A turn with one connection, for latency.
     calm_turn: Duration,
     starts: usize,
+    keeping: keeping::Plan,
 }
 
 const THOROUGH: Plan = Plan {
@@ -54,6 +56,13 @@ const THOROUGH: Plan = Plan {
     busy_turn: Duration::from_millis(300),
     calm_turn: Duration::from_millis(100),
     starts: 15,
+    keeping: keeping::Plan {
+        turn: Duration::from_secs(2),
+        rounds: 3,
+        runs: 500,
+        in_flight: 1_000,
+        deep: 100_000,
+    },
 };
 
 const QUICK: Plan = Plan {
@@ -62,7 +71,17 @@ const QUICK: Plan = Plan {
     busy_turn: Duration::from_millis(200),
     calm_turn: Duration::from_millis(60),
     starts: 5,
+    keeping: keeping::Plan {
+        turn: Duration::from_millis(500),
+        rounds: 1,
+        runs: 100,
+        in_flight: 1_000,
+        deep: 100_000,
+    },
 };
+
+/// The name of the case that is no chat: what the Assistants API costs.
+const KEEPING: &str = "assistants";
 
 /// Memory is read this long after a server's first answer, when its start is certainly over.
 const SETTLING: Duration = Duration::from_millis(500);
@@ -74,12 +93,14 @@ pub fn command(options: &Options, runtime: &Runtime) -> Result<()> {
         "figures of an unoptimised build mean nothing: build with --release"
     );
     let plan = if options.quick { QUICK } else { THOROUGH };
+    let keeping = options.locum.is_some()
+        && (options.cases.is_empty() || options.cases.iter().any(|name| name == KEEPING));
     let mut cases = choose_cases(&options.cases)?;
     if options.locum.is_none() {
         // A floor knows no Gemini.
         cases.iter_mut().for_each(|case| case.locum = case.floor);
     }
-    let report = measure(options, &plan, &cases, runtime)?;
+    let report = measure(options, &plan, &cases, keeping, runtime)?;
     println!("{}", report.tables());
     if let Some(out) = &options.out {
         if let Some(folder) = out.parent() {
@@ -97,19 +118,28 @@ fn choose_cases(names: &[String]) -> Result<Vec<Case>> {
     }
     names
         .iter()
+        .filter(|name| *name != KEEPING)
         .map(|name| cases::find(name).with_context(|| format!("there is no case named {name:?}")))
         .collect()
 }
 
-fn measure(options: &Options, plan: &Plan, cases: &[Case], runtime: &Runtime) -> Result<Report> {
+fn measure(
+    options: &Options,
+    plan: &Plan,
+    cases: &[Case],
+    keeping: bool,
+    runtime: &Runtime,
+) -> Result<Report> {
     let cores = measure::choose_cores()?;
     measure::pin(cores.load)?;
-    let folder = tempfile::tempdir()?;
+    // Beside this program, because the usual place may be no disk.
+    let program = std::env::current_exe()?;
+    let folder = tempfile::tempdir_in(program.parent().context("this program is nowhere")?)?;
     let stage = Stage {
         cores,
         folder: folder.path(),
         upstream_port: free_port()?,
-        bench: std::env::current_exe()?.into_os_string(),
+        bench: program.clone().into_os_string(),
         locum: options
             .locum
             .as_ref()
@@ -150,6 +180,9 @@ fn measure(options: &Options, plan: &Plan, cases: &[Case], runtime: &Runtime) ->
     let subject_loaded_bytes = subject.resident_bytes()?;
     drop(floor);
     drop(subject);
+    let keeping = keeping
+        .then(|| keeping::measure(&stage, plan.keeping, runtime))
+        .transpose()?;
     Ok(Report {
         machine: measure::describe_machine()?,
         subject: if options.locum.is_some() {
@@ -161,6 +194,7 @@ fn measure(options: &Options, plan: &Plan, cases: &[Case], runtime: &Runtime) ->
         foreign_share,
         quick: options.quick,
         rows,
+        keeping,
         floor: Footprint {
             idle_bytes: floor_idle_bytes,
             loaded_bytes: floor_loaded_bytes,

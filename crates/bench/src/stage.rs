@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::time::Instant;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::measure::{Cores, median};
 use crate::server::{Launch, Server, free_port};
@@ -76,6 +76,27 @@ impl Stage<'_> {
                 port,
             ),
         }
+        .spawn()
+    }
+
+    /// Starts Locum for the Assistants API: in front of an upstream of the caller's, with its data in `folder`.
+    pub fn start_keeper(&self, upstream_port: u16, folder: &Path) -> Result<Server> {
+        let locum = self.locum.as_ref().context("there is no Locum")?;
+        let port = free_port()?;
+        let mut environment = self.locum_environment(port);
+        environment.push(("DATA_DIR", folder.join("data").display().to_string()));
+        environment.push((
+            "OPENAI_BASE_URL",
+            format!("http://127.0.0.1:{upstream_port}/v1"),
+        ));
+        self.launch(
+            "keeper",
+            locum,
+            vec!["serve".to_owned()],
+            environment,
+            self.cores.proxy,
+            port,
+        )
         .spawn()
     }
 

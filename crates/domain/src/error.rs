@@ -4,7 +4,11 @@
 
 use std::{borrow::Cow, time::Duration};
 
-use crate::failure::{Failure, FailureClass};
+use crate::{
+    failure::{Failure, FailureClass},
+    id::{RunId, ThreadId},
+    run::Refused,
+};
 
 /// An error as OpenAI's API states it.
 #[derive(Debug, Clone, PartialEq)]
@@ -126,6 +130,37 @@ impl ApiError {
         )
         .code("model_not_found")
         .param("model")
+    }
+
+    /// 404: no object of this kind has this id, for whoever asks. `noun`: `assistant`, `run step`, ….
+    pub fn no_such(noun: &str, id: &str) -> Self {
+        Self::new(
+            404,
+            INVALID_REQUEST,
+            format!("No {noun} found with id '{id}'."),
+        )
+    }
+
+    /// 400: a cursor of a list names none of its objects.
+    pub fn no_such_cursor(param: &'static str, noun: &str, id: &str) -> Self {
+        Self::invalid_param(param, format!("No {noun} found with id '{id}'."))
+    }
+
+    /// 400: a message for a thread on which a run is at work. Not 409, because the SDKs retry that.
+    pub fn thread_is_busy(thread: &ThreadId, run: &RunId) -> Self {
+        Self::invalid(format!(
+            "Can't add messages to {thread} while a run {run} is active."
+        ))
+    }
+
+    /// 400: a run for a thread on which another is at work.
+    pub fn thread_has_run(thread: &ThreadId, run: &RunId) -> Self {
+        Self::invalid(format!("Thread {thread} already has an active run {run}."))
+    }
+
+    /// 400: what was asked of a run, it cannot do now.
+    pub fn run_refuses(refused: &Refused) -> Self {
+        Self::invalid(refused.to_string())
     }
 
     /// 408: the request took too long to arrive.

@@ -1,5 +1,65 @@
 //! Ids: OpenAI's prefix and 27 characters of `[A-Za-z0-9]` that sort by creation.
 
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Declares the type of one kind of object's ids.
+macro_rules! id_types {
+    ($($(#[doc = $doc:literal])+ $name:ident = $prefix:literal;)+) => {$(
+        $(#[doc = $doc])+
+        #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(String);
+
+        impl $name {
+            /// A new one.
+            pub fn next(ids: &mut Ids) -> Self {
+                Self(ids.next($prefix))
+            }
+
+            /// The id as programs know it.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        /// Whatever a client or a store gave: what is no id of an object finds none.
+        impl From<String> for $name {
+            fn from(id: String) -> Self {
+                Self(id)
+            }
+        }
+
+        impl From<&str> for $name {
+            fn from(id: &str) -> Self {
+                Self(id.to_owned())
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    )+};
+}
+
+id_types! {
+    /// `asst_…`
+    AssistantId = "asst_";
+    /// `thread_…`
+    ThreadId = "thread_";
+    /// `msg_…`
+    MessageId = "msg_";
+    /// `run_…`
+    RunId = "run_";
+    /// `step_…`
+    StepId = "step_";
+    /// `file-…`
+    FileId = "file-";
+}
+
 /// Makes ids out of a time and entropy that it is given.
 ///
 /// One value serves one request: the ids it makes differ, and sort in the order in which they were made. The same

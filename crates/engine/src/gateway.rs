@@ -21,7 +21,6 @@ mod witness;
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use locum_domain::id::Ids;
 use locum_providers::{Provider, TABLE, breaker::Circuit, policy::Limits};
 
 pub use call::{
@@ -51,13 +50,6 @@ struct Shared {
     limits: Limits,
     /// To the first byte of an answer, and between two bytes of it.
     patience: Duration,
-}
-
-impl Shared {
-    fn ids(&self) -> Ids {
-        let unix_ms = u64::try_from(self.world.clock.unix().as_millis()).unwrap_or(u64::MAX);
-        Ids::new(unix_ms, self.world.entropy.bits())
-    }
 }
 
 impl Gateway {

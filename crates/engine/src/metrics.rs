@@ -1,7 +1,9 @@
 //! What is counted and measured, for Prometheus.
 //!
 //! Labels hold no text that a client can choose freely: routes are the router's, models are those that answered, and
-//! of these at most [`MAX_MODELS`] are told apart.
+//! of these at most [`MAX_MODELS`] are told apart. What is measured of runs is in `runs`.
+
+mod runs;
 
 use std::{
     collections::HashMap,
@@ -18,6 +20,7 @@ use prometheus_client::{
     registry::Registry,
 };
 
+use self::runs::RunMetrics;
 use crate::trail::Trail;
 
 /// How many models are told apart in labels; further ones are counted as `other`.
@@ -87,6 +90,7 @@ pub struct Metrics {
     retries: Family<ProviderLabels, Counter>,
     fallbacks: Family<FallbackLabels, Counter>,
     circuit: Family<ProviderLabels, Gauge>,
+    runs: RunMetrics,
     /// The counters of `tokens` by provider and model, so that a request needs no labels of its own.
     spending: Mutex<HashMap<&'static str, HashMap<String, Spending>>>,
 }
@@ -120,6 +124,7 @@ impl Metrics {
             retries: Family::default(),
             fallbacks: Family::default(),
             circuit: Family::default(),
+            runs: RunMetrics::new(),
             spending: Mutex::default(),
         };
         let registry = &mut this.registry;
@@ -183,6 +188,7 @@ impl Metrics {
             "Circuit breaker: 0 closed, 1 half open, 2 open",
             this.circuit.clone(),
         );
+        this.runs.register(registry);
         this
     }
 
@@ -236,6 +242,16 @@ impl Metrics {
     /// A request was refused by the rate limit.
     pub fn rate_limited(&self) {
         self.rate_limited.inc();
+    }
+
+    /// A model's answer for a run is over.
+    pub(crate) fn model_answered(&self, trail: &Trail) {
+        let notes = trail.notes();
+        if let (Some(provider), Some(usage), Some(model)) =
+            (notes.provider, &notes.usage, &notes.model)
+        {
+            self.spent(provider, model, usage);
+        }
     }
 
     /// A provider was asked: `failure` is `None` where it answered.

@@ -2,9 +2,13 @@
 
 use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::stream::Stream;
 use http::{Request, Response};
+use locum_domain::{error::ApiError, id::Ids, time::Timestamp};
+
+pub use crate::store::Store;
 
 /// A future that a port returns.
 pub type PortFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -51,6 +55,65 @@ pub trait Entropy: Send + Sync {
     fn bits(&self) -> u128;
 }
 
+/// Runs tasks beside the request that began them.
+pub trait Spawn: Send + Sync {
+    /// Runs `task` to its end, whoever leaves meanwhile. A host that stops may drop it.
+    fn spawn(&self, task: PortFuture<'static, ()>);
+}
+
+/// The bytes of a blob, on their way in or out.
+pub type BlobStream = Pin<Box<dyn Stream<Item = Result<Bytes, BlobError>> + Send>>;
+
+/// Why bytes could not be stored or read.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum BlobError {
+    /// Whoever sends them stopped in the middle, or sends too many.
+    #[error("{0}")]
+    Refused(Box<ApiError>),
+    /// There is no room left.
+    #[error("no room left: {0}")]
+    Full(String),
+    /// Storage failed.
+    #[error("storage failed: {0}")]
+    Failed(String),
+}
+
+/// A blob that can be read.
+pub struct Blob {
+    /// How large it is.
+    pub size_bytes: u64,
+    /// Its bytes. Memory does not grow with them.
+    pub bytes: BlobStream,
+}
+
+/// What a listing says of a blob.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BlobEntry {
+    /// Its name.
+    pub name: String,
+    /// How large it is.
+    pub size_bytes: u64,
+    /// When it was stored: time since 1970.
+    pub modified: Duration,
+}
+
+/// Keeps bytes under names that Locum makes: `[A-Za-z0-9-]{1,64}`, never what a client wrote.
+#[async_trait]
+pub trait Blobs: Send + Sync {
+    /// Stores `bytes` as they come, and says how many they were. They are there, whole and durable, once this has
+    /// returned; before, and where it fails, nothing is.
+    async fn put(&self, name: &str, bytes: BlobStream) -> Result<u64, BlobError>;
+
+    /// Reads one; `None` where there is none.
+    async fn read(&self, name: &str) -> Result<Option<Blob>, BlobError>;
+
+    /// Takes one away; nothing happens where there is none.
+    async fn delete(&self, name: &str) -> Result<(), BlobError>;
+
+    /// Up to `limit` blobs whose names sort behind `after`, in the order of their names.
+    async fn list(&self, after: Option<&str>, limit: usize) -> Result<Vec<BlobEntry>, BlobError>;
+}
+
 /// The ports together.
 #[derive(Clone)]
 pub struct World {
@@ -60,9 +123,30 @@ pub struct World {
     pub clock: Arc<dyn Clock>,
     /// Unpredictable numbers.
     pub entropy: Arc<dyn Entropy>,
+    /// Runs tasks.
+    pub spawn: Arc<dyn Spawn>,
+    /// Keeps objects.
+    pub store: Arc<dyn Store>,
+    /// Keeps bytes.
+    pub blobs: Arc<dyn Blobs>,
 }
 
 impl World {
+    /// Now, to the second.
+    pub fn timestamp(&self) -> Timestamp {
+        Timestamp::from_unix(self.clock.unix())
+    }
+
+    /// Now, in milliseconds since 1970.
+    pub fn unix_ms(&self) -> u64 {
+        u64::try_from(self.clock.unix().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Fresh ids.
+    pub fn ids(&self) -> Ids {
+        Ids::new(self.unix_ms(), self.entropy.bits())
+    }
+
     /// A random number of `0.0..1.0`.
     pub fn fraction(&self) -> f64 {
         // 53 bits are all that an f64 between 0 and 1 can tell apart.

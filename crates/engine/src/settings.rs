@@ -32,6 +32,8 @@ pub struct Settings {
     pub rate_limit_bypass_key: Option<Secret>,
     /// Opens `/metrics` alone.
     pub metrics_key: Option<Secret>,
+    /// Opens `/admin/gc`; without it nobody collects garbage by request.
+    pub gc_admin_key: Option<Secret>,
     /// Whether requests must be authenticated.
     pub enable_auth: bool,
     /// Whether browsers of other origins may ask.
@@ -64,6 +66,8 @@ pub struct Settings {
     pub port: u16,
     /// How large a request's body may be.
     pub max_body_bytes: u64,
+    /// How large an uploaded file may be.
+    pub max_file_bytes: u64,
     /// How large a request's head may be.
     pub max_header_bytes: usize,
     /// How many clients may be connected at once.
@@ -72,6 +76,14 @@ pub struct Settings {
     pub request_timeout: Duration,
     /// Time that running answers have once the program is asked to stop.
     pub shutdown_grace: Duration,
+    /// The folder of what is stored, where the next two say nothing else.
+    pub data_dir: String,
+    /// Where objects are kept; `None`: in a file in `data_dir`.
+    pub database_url: Option<String>,
+    /// Where files' bytes are kept; `None`: in a folder in `data_dir`.
+    pub storage_url: Option<String>,
+    /// Time after which a run that has not ended expires.
+    pub run_expiry: Duration,
     /// How much of its inside the program shows.
     pub node_env: Environment,
     /// What is logged.

@@ -1,8 +1,11 @@
 //! What the program can be asked: its command line, and one file for each command.
 
+mod beside;
 mod config;
 mod demo;
+mod gc;
 mod serve;
+mod threads;
 
 use std::{
     io::{self, Write},
@@ -53,6 +56,10 @@ Examples:
           -H \"Authorization: Bearer $API_KEY\" -H \"Content-Type: application/json\" \\
           -d '{\"model\": \"gemini-flash-latest\", \"messages\": [{\"role\": \"user\", \"content\": \"Hello\"}]}'
 
+  Look at a conversation that it keeps:
+      locum threads list
+      locum threads show ID
+
 Settings come from the environment, and from the file .env in the working folder:
       locum config                        shows them as they are, secrets masked
       locum config --env-example > .env   writes a file with all of them to begin with
@@ -78,6 +85,19 @@ enum Command {
         #[arg(long)]
         markdown: bool,
     },
+    /// Remove what nobody needs any more: expired files, bytes without a file, rows of what was deleted
+    ///
+    /// A Locum that serves does so every hour by itself; this can run beside it.
+    Gc {
+        /// Only say what would be removed
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Look at the threads that are kept
+    Threads {
+        #[command(subcommand)]
+        command: threads::Command,
+    },
 }
 
 /// Does what the command line says.
@@ -94,16 +114,21 @@ pub fn run(line: CommandLine) -> Result<Exit, Failure> {
         } => config::env_example(),
         Command::Config { markdown: true, .. } => config::markdown(),
         Command::Config { .. } => config::show(&variables()?),
+        Command::Gc { dry_run } => gc::run(variables()?, dry_run),
+        Command::Threads { command } => threads::run(variables()?, &command),
     }
 }
 
-/// Prints to standard output.
+/// Prints to standard output. Who reads it may stop when it is enough, as `head` does.
 fn say(text: &str) -> Result<(), Failure> {
     let mut output = io::stdout().lock();
     let said = output
         .write_all(text.as_bytes())
         .and_then(|()| output.flush());
-    said.map_err(Failure::failed)
+    match said {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::failed(error)),
+        _ => Ok(()),
+    }
 }
 
 #[cfg(test)]
@@ -124,7 +149,7 @@ mod tests {
             .map(|row| row.name)
             .collect();
         let words = EXAMPLES.split(|letter: char| !letter.is_ascii_uppercase() && letter != '_');
-        for word in words.filter(|word| word.contains('_')) {
+        for word in words.filter(|word| word.contains('_') && word.len() > 1) {
             assert!(names.iter().any(|name| name == word), "{word}");
         }
     }

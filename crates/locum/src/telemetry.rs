@@ -9,7 +9,6 @@ mod form;
 mod levels;
 mod lines;
 mod sink;
-mod time;
 mod traces;
 
 use std::{io, panic, time::Duration};

@@ -134,6 +134,14 @@ impl Provider for Gemini {
         &self.default_model
     }
 
+    fn context_window(&self, model: &str) -> Option<u32> {
+        Generation::of(model).context_window()
+    }
+
+    fn may_pause(&self, request: &ChatRequest) -> bool {
+        Generation::of(&request.model).pauses_answers()
+    }
+
     fn fan_out(&self, request: &ChatRequest) -> u32 {
         let n = request.n.max(1);
         if candidates(request) == n { 1 } else { n }

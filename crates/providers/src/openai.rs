@@ -132,6 +132,14 @@ impl Provider for OpenAi {
         &self.default_model
     }
 
+    fn context_window(&self, model: &str) -> Option<u32> {
+        models::context_window(model)
+    }
+
+    fn may_pause(&self, _: &ChatRequest) -> bool {
+        false
+    }
+
     fn native(&self) -> Option<&dyn Native> {
         Some(self)
     }

@@ -78,6 +78,19 @@ pub trait Provider: Send + Sync {
         None
     }
 
+    /// How many tokens of prompt and answer together a model takes, as far as its name tells.
+    fn context_window(&self, model: &str) -> Option<u32> {
+        let _ = model;
+        None
+    }
+
+    /// Whether the answer to `request` may pause and be asked for again ([`ChatEvent::Continue`]), so that the request has to
+    /// be kept while it is answered.
+    fn may_pause(&self, request: &ChatRequest) -> bool {
+        let _ = request;
+        true
+    }
+
     /// Its name in OpenTelemetry's semantic conventions for generative AI (`gen_ai.provider.name`).
     fn telemetry_name(&self) -> &'static str {
         self.name()

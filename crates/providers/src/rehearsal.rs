@@ -85,6 +85,10 @@ impl Provider for Rehearsal {
         Some(EMBEDDING_MODEL)
     }
 
+    fn may_pause(&self, _: &ChatRequest) -> bool {
+        false
+    }
+
     fn fan_out(&self, _: &ChatRequest) -> u32 {
         1
     }

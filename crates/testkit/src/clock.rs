@@ -14,6 +14,11 @@ use std::{
 
 use locum_engine::ports::{Clock, PortFuture};
 
+use crate::tasks::{Executor, Tasks};
+
+/// How often time may jump for the sake of tasks alone before the future that was to be driven counts as stuck.
+const MAX_JUMPS: u32 = 1_000_000;
+
 /// What a virtual clock calls the moment zero: a day in November 2026.
 const EPOCH: Duration = Duration::from_secs(1_795_000_000);
 
@@ -24,6 +29,7 @@ const EPOCH: Duration = Duration::from_secs(1_795_000_000);
 #[derive(Debug, Clone, Default)]
 pub struct VirtualClock {
     state: Arc<Mutex<State>>,
+    executor: Arc<Executor>,
 }
 
 #[derive(Debug, Default)]
@@ -42,9 +48,15 @@ impl VirtualClock {
         Self::default()
     }
 
-    /// Drives `future` to its end; time jumps forward whenever it waits for nothing but time.
+    /// A process: tasks that go on while this clock drives any future.
+    pub fn tasks(&self) -> Tasks {
+        Tasks::of(Arc::clone(&self.executor))
+    }
+
+    /// Drives `future` to its end, and [tasks](VirtualClock::tasks) beside it; time jumps forward whenever all of them
+    /// wait for nothing but time. Tasks that have not ended by then go on in the next run.
     ///
-    /// All that it waits for must come from this clock or from `future` itself, not from other threads.
+    /// All that it waits for must come from this clock, from its tasks or from `future` itself, not from other threads.
     ///
     /// # Panics
     /// Where `future` waits for something that never comes.
@@ -53,7 +65,7 @@ impl VirtualClock {
             Ok(output) => output,
             Err(Stopped::Asleep) => panic!("the future sleeps until the end of time"),
             Err(Stopped::Stuck) => panic!(
-                "at {:?} the future waits for something that never comes, and no timer is set",
+                "at {:?} the future waits for something that never comes",
                 self.now()
             ),
         }
@@ -77,22 +89,29 @@ impl VirtualClock {
         mut future: Pin<&mut F>,
         until: Duration,
     ) -> Result<F::Output, Stopped> {
-        let bell = Arc::new(Bell::default());
+        let bell = Arc::new(Bell(AtomicBool::new(true)));
         let waker = Waker::from(Arc::clone(&bell));
+        let mut jumps = 0;
         loop {
-            if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
-                return Ok(output);
-            }
             if bell.has_rung() {
+                jumps = 0;
+                if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker))
+                {
+                    return Ok(output);
+                }
+            }
+            if self.executor.poll_woken() || bell.rings() {
                 continue;
             }
             match self.first_sleeper() {
                 None => return Err(Stopped::Stuck),
+                Some(_) if jumps == MAX_JUMPS => return Err(Stopped::Stuck),
                 Some(moment) if moment > until || moment == Duration::MAX => {
                     return Err(Stopped::Asleep);
                 }
                 Some(moment) => self.jump_to(moment),
             }
+            jumps += 1;
         }
     }
 
@@ -172,10 +191,13 @@ impl Drop for Sleep {
     }
 }
 
-#[derive(Default)]
 struct Bell(AtomicBool);
 
 impl Bell {
+    fn rings(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+
     fn has_rung(&self) -> bool {
         self.0.swap(false, Ordering::AcqRel)
     }

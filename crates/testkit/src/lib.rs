@@ -18,11 +18,13 @@
 //!
 //! Read in this order: [`dialect`] and [`reply`] (the words), [`fault`] and [`behaviour`] (what can be scripted), [`script`] (the upstream),
 //! [`seen`] (what it remembers of a request),
-//! `openai` and `gemini` (their good answers and their strictness), [`clock`], [`entropy`] and [`memory`] (the engine's
-//! ports), [`server`] (the same upstream on a socket).
+//! `openai` and `gemini` (their good answers and their strictness), [`clock`], [`tasks`], [`entropy`], [`memory`],
+//! [`store`] and [`blobs`] (the engine's ports), [`contract`] (what every store has to do), [`server`] (the same upstream on a socket).
 
 pub mod behaviour;
+pub mod blobs;
 pub mod clock;
+pub mod contract;
 pub mod dialect;
 mod echo;
 pub mod entropy;
@@ -35,6 +37,8 @@ mod sample;
 pub mod script;
 pub mod seen;
 pub mod server;
+pub mod store;
+pub mod tasks;
 mod vector;
 
 use std::sync::Arc;
@@ -42,6 +46,7 @@ use std::sync::Arc;
 use locum_engine::ports::World;
 
 pub use behaviour::Behaviour;
+pub use blobs::MemoryBlobs;
 pub use clock::VirtualClock;
 pub use dialect::Dialect;
 pub use entropy::SeededEntropy;
@@ -50,6 +55,8 @@ pub use gemini::signature;
 pub use memory::MemoryTransport;
 pub use script::Scripted;
 pub use seen::{Ending, Seen};
+pub use store::MemoryStore;
+pub use tasks::Tasks;
 
 /// The keys that scripted upstreams accept.
 pub const UPSTREAM_KEY: &str = "upstream-key";
@@ -61,13 +68,24 @@ pub struct Handles {
     pub upstream: Scripted,
     /// The time, which passes only inside of [`VirtualClock::run`].
     pub clock: VirtualClock,
+    /// What was spawned: goes on inside of [`VirtualClock::run`], and is gone where the process is killed.
+    pub tasks: Tasks,
+    /// The objects.
+    pub store: MemoryStore,
+    /// The bytes.
+    pub blobs: MemoryBlobs,
 }
 
 /// A world in memory. The same `seed` gives the same ids and the same jitter.
 pub fn world(seed: u64) -> (World, Handles) {
+    let upstream = Scripted::new();
+    let clock = VirtualClock::new();
     let handles = Handles {
-        upstream: Scripted::new(),
-        clock: VirtualClock::new(),
+        tasks: clock.tasks(),
+        store: MemoryStore::new(),
+        blobs: MemoryBlobs::new(Arc::new(clock.clone())),
+        upstream,
+        clock,
     };
     let world = World {
         transport: Arc::new(MemoryTransport::new(
@@ -76,6 +94,9 @@ pub fn world(seed: u64) -> (World, Handles) {
         )),
         clock: Arc::new(handles.clock.clone()),
         entropy: Arc::new(SeededEntropy::new(seed)),
+        spawn: Arc::new(handles.tasks.clone()),
+        store: Arc::new(handles.store.clone()),
+        blobs: Arc::new(handles.blobs.clone()),
     };
     (world, handles)
 }

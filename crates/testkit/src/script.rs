@@ -179,17 +179,16 @@ impl Scripted {
             complaint,
             ending: Ending::Open,
         });
-        let good = paced(good, state.pace);
-        let act = match state.next_behaviour(dialect) {
-            Some(behaviour) => Act {
-                delay: behaviour.delay,
-                answer: behaviour.fault.apply(dialect, good),
-            },
-            None => Act {
-                delay: Duration::ZERO,
-                answer: Answer::Reply(good),
-            },
+        let (delay, answer) = match state.next_behaviour(dialect) {
+            Some(behaviour) => (behaviour.delay, behaviour.fault.apply(dialect, good)),
+            None => (Duration::ZERO, Answer::Reply(good)),
         };
+        // Last, because faults count the chunks and not the pauses between them.
+        let answer = match answer {
+            Answer::Reply(reply) => Answer::Reply(paced(reply, state.pace)),
+            other => other,
+        };
+        let act = Act { delay, answer };
         drop(state);
         let ticket = Ticket {
             upstream: self.clone(),

@@ -1,4 +1,7 @@
-//! `/health`: how it goes, by what real traffic met. Nothing is asked of a provider for it.
+//! `/health`: how it goes. Providers are judged by what real traffic met, nothing is asked of them for it; storage is asked
+//! whether it can be read and written.
+
+mod storage;
 
 use std::sync::Arc;
 
@@ -8,12 +11,15 @@ use locum_engine::gateway::{HealthStatus, ProviderHealth};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+pub(crate) use self::storage::StorageProbe;
+
 use super::json as json_response;
 use crate::App;
 
-/// `GET /health`: everything that is known. 503 where no provider can answer.
+/// `GET /health`: everything that is known. 503 where no provider can answer, or nothing can be stored.
 pub(crate) async fn health(State(app): State<Arc<App>>) -> Response {
     let health = app.gateway.health();
+    let storage = storage_status(&app).await;
     let uptime = app.world.clock.now().saturating_sub(app.started);
     let providers: Map<String, Value> = health
         .providers
@@ -25,38 +31,53 @@ pub(crate) async fn health(State(app): State<Arc<App>>) -> Response {
             )
         })
         .collect();
+    let status = worse(health.status, storage);
     answer(
-        health.status != HealthStatus::Down,
+        status,
         &json!({
-            "status": health.status.as_str(),
+            "status": status.as_str(),
             "version": app.version,
             "uptime_seconds": uptime.as_secs(),
             "providers": providers,
+            "storage": {"status": storage.as_str()},
         }),
     )
 }
 
 /// `GET /health/live`: whether the program runs, which it does where this is answered.
 pub(crate) async fn health_live() -> Response {
-    answer(true, &json!({"status": "ok"}))
+    answer(HealthStatus::Ok, &json!({"status": "ok"}))
 }
 
-/// `GET /health/ready`: whether requests should be sent here. 503 where no provider can answer, or where the program is
-/// about to stop.
+/// `GET /health/ready`: whether requests should be sent here. 503 where no provider can answer, where nothing can be
+/// stored, or where the program is about to stop.
 pub(crate) async fn health_ready(State(app): State<Arc<App>>) -> Response {
     if app.is_draining() {
-        return answer(false, &json!({"status": "draining"}));
+        return answer(HealthStatus::Down, &json!({"status": "draining"}));
     }
-    let status = app.gateway.health().status;
-    answer(
-        status != HealthStatus::Down,
-        &json!({"status": status.as_str()}),
-    )
+    let status = worse(app.gateway.health().status, storage_status(&app).await);
+    answer(status, &json!({"status": status.as_str()}))
 }
 
-fn answer(fine: bool, body: &Value) -> Response {
+async fn storage_status(app: &App) -> HealthStatus {
+    if app.storage.is_fine(&app.world).await {
+        HealthStatus::Ok
+    } else {
+        HealthStatus::Down
+    }
+}
+
+fn worse(providers: HealthStatus, storage: HealthStatus) -> HealthStatus {
+    if storage == HealthStatus::Down {
+        storage
+    } else {
+        providers
+    }
+}
+
+fn answer(status: HealthStatus, body: &Value) -> Response {
     let mut response = json_response(body.to_string());
-    if !fine {
+    if status == HealthStatus::Down {
         *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
     }
     response

@@ -203,12 +203,9 @@ impl ChatEncoder {
 }
 
 impl Encoder for ChatEncoder {
-    fn events(
-        &mut self,
-        _prompt: usize,
-        events: Vec<ChatEvent>,
-        out: &mut BytesMut,
-    ) -> Result<(), ApiError> {
+    type Batch = Vec<ChatEvent>;
+
+    fn events(&mut self, events: Vec<ChatEvent>, out: &mut BytesMut) -> Result<(), ApiError> {
         let mut events = events.into_iter().peekable();
         while let Some(event) = events.next() {
             match event {

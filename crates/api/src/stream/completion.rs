@@ -95,10 +95,12 @@ impl CompletionEncoder {
 }
 
 impl Encoder for CompletionEncoder {
+    /// The number of a prompt, and more of its answers.
+    type Batch = (usize, Vec<ChatEvent>);
+
     fn events(
         &mut self,
-        prompt: usize,
-        events: Vec<ChatEvent>,
+        (prompt, events): Self::Batch,
         out: &mut BytesMut,
     ) -> Result<(), ApiError> {
         for event in events {

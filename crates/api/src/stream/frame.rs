@@ -82,6 +82,6 @@ impl Frame {
 }
 
 /// Appends one of our own objects, which cannot fail: their keys are texts, and memory takes every byte.
-fn write(out: &mut BytesMut, object: &impl Serialize) {
+pub(super) fn write(out: &mut BytesMut, object: &(impl Serialize + ?Sized)) {
     let _written = serde_json::to_writer(out.writer(), object);
 }

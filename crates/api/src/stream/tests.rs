@@ -2,7 +2,7 @@ mod arbitrary;
 mod completion;
 
 use futures_util::{FutureExt, stream::iter};
-use locum_domain::chat::{FinishReason, ToolCallDelta, Usage};
+use locum_domain::chat::{ChatEvent, FinishReason, ToolCallDelta, Usage};
 use serde_json::{Value, json};
 
 use super::*;

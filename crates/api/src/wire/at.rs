@@ -6,6 +6,7 @@ use locum_domain::error::ApiError;
 
 use super::{
     fault::{self, Number},
+    id,
     json::Json,
 };
 
@@ -81,6 +82,31 @@ impl<'d, 'p> At<'d, 'p> {
         }
     }
 
+    /// What is to become of the member `key`: `None` where it is absent and so stays as it is, `Some(None)` where it is
+    /// null and so is taken away.
+    pub fn change<T>(
+        &self,
+        key: &str,
+        read: impl FnOnce(At<'d, '_>) -> Result<T, ApiError>,
+    ) -> Result<Option<Option<T>>, ApiError> {
+        match self.value.member(key) {
+            None => Ok(None),
+            Some(_) => self.get(key).map(read).transpose().map(Some),
+        }
+    }
+
+    /// What the member `key` is to become: `None` where it is absent and so stays as it is. It cannot be taken away.
+    pub fn required_change<T>(
+        &self,
+        key: &str,
+        read: impl FnOnce(At<'d, '_>) -> Result<T, ApiError>,
+    ) -> Result<Option<T>, ApiError> {
+        match self.value.member(key) {
+            None => Ok(None),
+            Some(_) => self.require(key).and_then(read).map(Some),
+        }
+    }
+
     /// The text `key`; `None` where it is absent or null.
     pub fn text(&self, key: &str) -> Result<Option<String>, ApiError> {
         let text = self.get(key).map(|at| at.string().map(str::to_owned));
@@ -98,6 +124,17 @@ impl<'d, 'p> At<'d, 'p> {
             Json::Object(_) => Ok(self),
             _ => Err(self.wrong_type("an object")),
         }
+    }
+
+    /// The members of an object, each with its name.
+    pub fn members(&self) -> Result<impl Iterator<Item = (&'d str, At<'d, '_>)>, ApiError> {
+        let Json::Object(members) = self.value else {
+            return Err(self.wrong_type("an object"));
+        };
+        Ok(members.iter().map(|(key, value)| {
+            let path = self.path_of(key);
+            (&**key, At { value, path })
+        }))
     }
 
     /// The items of an array.
@@ -135,6 +172,24 @@ impl<'d, 'p> At<'d, 'p> {
             "" => Err(fault::empty_string(self.path)),
             text => Ok(text),
         }
+    }
+
+    /// A text of at most `max` characters.
+    pub fn short_string(&self, max: usize) -> Result<&'d str, ApiError> {
+        let text = self.string()?;
+        // As many bytes as characters at least: most texts need no counting.
+        if text.len() > max {
+            let length = text.chars().count();
+            if length > max {
+                return Err(fault::long_string(self.path, max, length));
+            }
+        }
+        Ok(text)
+    }
+
+    /// An id of some object, made harmless.
+    pub fn id(&self) -> Result<String, ApiError> {
+        Ok(id::harmless(self.filled_string()?).into_owned())
     }
 
     /// A name as functions and schemas have: `[A-Za-z0-9_-]{1,64}`.
@@ -215,12 +270,7 @@ impl<'d, 'p> At<'d, 'p> {
 
     /// What a word of `table` stands for.
     pub fn word<T: Clone>(&self, table: &[(&str, T)]) -> Result<T, ApiError> {
-        let word = self.string()?;
-        let meant = table.iter().find(|(known, _)| *known == word);
-        meant.map(|(_, meaning)| meaning.clone()).ok_or_else(|| {
-            let words: Vec<&str> = table.iter().map(|(known, _)| *known).collect();
-            fault::unknown_word(self.path, word, &words)
-        })
+        fault::word(self.path, self.string()?, table)
     }
 
     /// The error that says that something else, with its article, was expected here.

@@ -20,7 +20,11 @@ pub use request::parse;
 
 pub(crate) use answer::{Logprobs, finish_word};
 
-pub(super) use request::{Sampling, check_ignored, count, sampling, streaming};
+pub(super) use {
+    media::address,
+    request::{EFFORTS, Sampling, check_ignored, count, response_format, sampling, streaming},
+    tools::{function, list as functions},
+};
 
 #[cfg(test)]
 mod tests;

@@ -69,6 +69,19 @@ pub(super) fn unknown_word(param: impl Display, got: &str, words: &[&str]) -> Ap
     .code("invalid_value")
 }
 
+/// What `word`, one of `table`, stands for.
+pub(super) fn word<T: Clone>(
+    param: impl Display,
+    word: &str,
+    table: &[(&str, T)],
+) -> Result<T, ApiError> {
+    let meant = table.iter().find(|(known, _)| *known == word);
+    meant.map(|(_, meaning)| meaning.clone()).ok_or_else(|| {
+        let words: Vec<&str> = table.iter().map(|(known, _)| *known).collect();
+        unknown_word(param, word, &words)
+    })
+}
+
 /// Of what kind a number has to be.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Number {
@@ -130,6 +143,15 @@ pub(super) fn long_array(param: impl Display, max: usize, got: usize) -> ApiErro
     .code("array_above_max_length")
 }
 
+/// An object has too many members.
+pub(super) fn large_object(param: impl Display, max: usize, got: usize) -> ApiError {
+    ApiError::invalid(format!(
+        "Invalid '{param}': too many properties. Expected an object with at most {max} properties, but got an object with {got} properties instead."
+    ))
+    .param(param.to_string())
+    .code("object_above_max_properties")
+}
+
 /// A text that must hold something is empty.
 pub(super) fn empty_string(param: impl Display) -> ApiError {
     ApiError::invalid(format!(
@@ -143,6 +165,15 @@ pub(super) fn empty_string(param: impl Display) -> ApiError {
 pub(super) fn long_string(param: impl Display, max: usize, got: usize) -> ApiError {
     ApiError::invalid(format!(
         "Invalid '{param}': string too long. Expected a string with maximum length {max}, but got a string with length {got} instead."
+    ))
+    .param(param.to_string())
+    .code("string_above_max_length")
+}
+
+/// The name of an object's member is too long.
+pub(super) fn long_name(param: impl Display, max: usize, got: usize) -> ApiError {
+    ApiError::invalid(format!(
+        "Invalid property name in '{param}': string too long. Expected a string with maximum length {max}, but got a string with length {got} instead."
     ))
     .param(param.to_string())
     .code("string_above_max_length")

@@ -33,6 +33,17 @@ pub(super) fn parse(body: &[u8]) -> Result<Json<'_>, ApiError> {
     serde_json::from_str(text).map_err(|error| ApiError::malformed_json(&error.to_string()))
 }
 
+/// Reads a body of which no member is required: no body at all is an object without members.
+///
+/// # Errors
+/// As for [`parse`].
+pub(super) fn parse_optional(body: &[u8]) -> Result<Json<'_>, ApiError> {
+    if body.trim_ascii().is_empty() {
+        return Ok(Json::Object(Vec::new()));
+    }
+    parse(body)
+}
+
 /// Writes one of our own objects. Their keys are texts, so that writing cannot fail.
 pub(crate) fn encode(object: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(object).unwrap_or_default()

@@ -33,6 +33,7 @@ fn a_fresh_start_is_healthy_and_asks_nobody() {
     assert_eq!(health["status"], "ok");
     assert_eq!(health["version"], env!("CARGO_PKG_VERSION"));
     assert_eq!(health["uptime_seconds"], 90);
+    assert_eq!(health["storage"], json!({"status": "ok"}));
     assert_eq!(
         health["providers"],
         json!({

@@ -70,3 +70,22 @@ fn authentication_can_be_switched_off() {
         assert_eq!(locum.ask(wrong).status, StatusCode::OK);
     }
 }
+
+#[test]
+fn clients_of_the_first_assistants_api_are_told_so() {
+    let locum = Locum::new();
+    let said = |beta: &str| {
+        let answer = locum.ask(with("openai-beta", beta, get("/v1/assistants")));
+        (answer.status, answer)
+    };
+    for beta in ["assistants=v2", "assistants=v1, assistants=v2", "other", ""] {
+        assert_eq!(said(beta).0, StatusCode::OK, "{beta}");
+    }
+    for beta in ["assistants=v1", "other, assistants=v1"] {
+        let error = said(beta).1.refusal();
+        assert_eq!(error.code.as_deref(), Some("invalid_beta"));
+        assert!(error.message.contains("assistants=v2"));
+    }
+    let stranger = without_key(with("openai-beta", "assistants=v1", get("/v1/assistants")));
+    assert_eq!(locum.ask(stranger).status, StatusCode::UNAUTHORIZED);
+}

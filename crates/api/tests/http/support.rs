@@ -13,13 +13,15 @@ use locum_engine::{
     settings::Settings,
 };
 use locum_testkit::{Handles, UPSTREAM_KEY};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tower::ServiceExt;
 
 /// The key that clients present.
 pub const KEY: &str = "sk-client-0123456789";
 /// The key that opens `/metrics` alone.
 pub const METRICS_KEY: &str = "metrics-0123456789";
+/// The key that opens `/admin/gc`.
+pub const GC_KEY: &str = "collect-0123456789";
 /// The key that lifts the rate limit.
 pub const BYPASS_KEY: &str = "bypass-0123456789";
 
@@ -27,6 +29,7 @@ pub const BYPASS_KEY: &str = "bypass-0123456789";
 const SETTINGS: &[(&str, &str)] = &[
     ("API_KEY", KEY),
     ("METRICS_KEY", METRICS_KEY),
+    ("GC_ADMIN_KEY", GC_KEY),
     ("RATE_LIMIT_BYPASS_KEY", BYPASS_KEY),
     ("RATE_LIMIT_REQUESTS", "1000000"),
     ("PROVIDER_GEMINI_ENABLED", "true"),
@@ -96,6 +99,26 @@ impl Locum {
         self.ask(post(path, body))
     }
 
+    pub fn delete(&self, path: &str) -> Answer {
+        self.ask(delete(path))
+    }
+
+    /// Makes an object, and says its id.
+    pub fn make(&self, path: &str, body: &Value) -> String {
+        let made = self.post(path, body).json();
+        made["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Makes an assistant, and says its id.
+    pub fn assistant(&self) -> String {
+        self.make("/v1/assistants", &json!({"model": "gpt-4.1-mini"}))
+    }
+
+    /// Makes a thread, and says its id.
+    pub fn thread(&self) -> String {
+        self.make("/v1/threads", &json!({}))
+    }
+
     /// The value of a metric's line that begins with `series`; 0 where there is none.
     pub fn metric(&self, series: &str) -> f64 {
         self.app
@@ -134,6 +157,10 @@ pub fn request(method: Method, path: &str, body: impl Into<Body>) -> Request<Bod
 
 pub fn get(path: &str) -> Request<Body> {
     request(Method::GET, path, Body::empty())
+}
+
+pub fn delete(path: &str) -> Request<Body> {
+    request(Method::DELETE, path, Body::empty())
 }
 
 pub fn post(path: &str, body: &Value) -> Request<Body> {
@@ -188,6 +215,22 @@ impl Answer {
     /// A header's text; empty where there is none.
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |it| it.to_str().unwrap())
+    }
+
+    /// The 400 that the body tells.
+    pub fn refusal(&self) -> Error {
+        assert_eq!(self.status, StatusCode::BAD_REQUEST, "{}", self.text());
+        let error = self.error();
+        assert_eq!(error.kind, "invalid_request_error");
+        error
+    }
+
+    /// The sentence of the 404 that the body tells.
+    pub fn not_found(&self) -> String {
+        assert_eq!(self.status, StatusCode::NOT_FOUND, "{}", self.text());
+        let error = self.error();
+        assert_eq!(error.kind, "invalid_request_error");
+        error.message
     }
 
     /// The error that the body is, after a look at whether it has OpenAI's shape.
@@ -265,13 +308,13 @@ pub fn broken_body(bytes: &'static str) -> Body {
 
 /// A chat with a model.
 pub fn chat(model: &str) -> Value {
-    serde_json::json!({"model": model, "messages": [{"role": "user", "content": "Say hello"}]})
+    json!({"model": model, "messages": [{"role": "user", "content": "Say hello"}]})
 }
 
 /// A chat with a model whose answer is wanted as a stream.
 pub fn streamed_chat(model: &str) -> Value {
     let mut chat = chat(model);
     chat["stream"] = true.into();
-    chat["stream_options"] = serde_json::json!({"include_usage": true});
+    chat["stream_options"] = json!({"include_usage": true});
     chat
 }

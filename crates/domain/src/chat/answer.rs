@@ -1,5 +1,6 @@
 //! What a model answers: events, and their fold.
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::request::ToolCall;
@@ -115,7 +116,7 @@ impl FinishReason {
 }
 
 /// Tokens that were spent. `total` is always `prompt + completion`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Usage {
     /// Tokens of the request, cached ones included.
     pub prompt: u64,
@@ -126,7 +127,7 @@ pub struct Usage {
 }
 
 /// Parts of [`Usage`]; 0 where the provider does not tell.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct UsageDetails {
     /// Of the prompt: read from the provider's cache.
     pub cached: u64,
@@ -141,20 +142,21 @@ pub struct UsageDetails {
 impl Usage {
     /// All tokens.
     pub fn total(&self) -> u64 {
-        self.prompt + self.completion
+        self.prompt.saturating_add(self.completion)
     }
 
     /// The cost of two requests together.
     #[must_use]
     pub fn plus(&self, other: &Usage) -> Usage {
+        let (a, b) = (&self.details, &other.details);
         Usage {
-            prompt: self.prompt + other.prompt,
-            completion: self.completion + other.completion,
+            prompt: self.prompt.saturating_add(other.prompt),
+            completion: self.completion.saturating_add(other.completion),
             details: UsageDetails {
-                cached: self.details.cached + other.details.cached,
-                prompt_audio: self.details.prompt_audio + other.details.prompt_audio,
-                reasoning: self.details.reasoning + other.details.reasoning,
-                completion_audio: self.details.completion_audio + other.details.completion_audio,
+                cached: a.cached.saturating_add(b.cached),
+                prompt_audio: a.prompt_audio.saturating_add(b.prompt_audio),
+                reasoning: a.reasoning.saturating_add(b.reasoning),
+                completion_audio: a.completion_audio.saturating_add(b.completion_audio),
             },
         }
     }

@@ -1,5 +1,6 @@
 //! What a client asks for.
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// A chat request, validated: every bound that OpenAI's document states holds.
@@ -112,7 +113,8 @@ pub enum MediaSource {
 }
 
 /// How closely an image is looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Detail {
     /// As the provider thinks fit.
     Auto,
@@ -123,7 +125,7 @@ pub enum Detail {
 }
 
 /// A function that the model may call.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FunctionTool {
     /// `[A-Za-z0-9_-]{1,64}`.
     pub name: String,
@@ -136,7 +138,7 @@ pub struct FunctionTool {
 }
 
 /// A call of a function by the model.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct ToolCall {
     /// Unique in the conversation.
     pub id: String,
@@ -149,7 +151,8 @@ pub struct ToolCall {
 }
 
 /// Which tools may, must or must not be called.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ToolChoice {
     /// The model decides.
     #[default]
@@ -170,7 +173,8 @@ pub enum ToolChoice {
 }
 
 /// The form of the answer's text.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ResponseFormat {
     /// Whatever the model likes.
     #[default]
@@ -191,7 +195,8 @@ pub enum ResponseFormat {
 }
 
 /// How hard the model should think, from not at all to as hard as it can.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ReasoningEffort {
     /// Not at all.
     None,

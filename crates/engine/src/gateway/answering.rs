@@ -50,6 +50,11 @@ impl Answering {
         request: Arc<ChatRequest>,
     ) -> Result<Self, Failure> {
         let source = open(shared, slot, &request, Hop::default()).await?;
+        let request = if slot.provider.may_pause(&request) {
+            request
+        } else {
+            Arc::new(head_of(&request))
+        };
         Ok(Self {
             shared: Arc::clone(shared),
             slot: Arc::clone(slot),
@@ -167,6 +172,18 @@ impl Answering {
     }
 }
 
+/// What is needed of a request that need not be sent again. A long conversation would take its memory as long as it is
+/// answered.
+fn head_of(request: &ChatRequest) -> ChatRequest {
+    ChatRequest {
+        model: request.model.clone(),
+        parallel_tool_calls: request.parallel_tool_calls,
+        n: request.n,
+        stream: request.stream,
+        ..ChatRequest::default()
+    }
+}
+
 /// Reads all there is, before any of it is looked at: an answer without end is given up without a second copy of it.
 async fn read_whole(
     body: &mut Incoming,
@@ -228,7 +245,7 @@ async fn open(
             if request.stream {
                 reply.expect_events()?;
             }
-            let decoder = slot.provider.chat_decoder(request, shared.ids());
+            let decoder = slot.provider.chat_decoder(request, shared.world.ids());
             Ok(Source::Upstream(reply.body, decoder))
         }
     }

@@ -31,13 +31,27 @@ impl Gateway {
     /// # Errors
     /// What the client is told when no provider answered.
     pub async fn chat(&self, call: ChatCall, trail: &Arc<Trail>) -> Result<ChatReply, ApiError> {
+        self.chat_elsewhere(call, &[], trail).await
+    }
+
+    /// Has a chat, with the providers in `avoid` asked last: they broke off when they answered it before.
+    ///
+    /// # Errors
+    /// As for [`Gateway::chat`].
+    pub async fn chat_elsewhere(
+        &self,
+        call: ChatCall,
+        avoid: &[&'static str],
+        trail: &Arc<Trail>,
+    ) -> Result<ChatReply, ApiError> {
         {
             let mut notes = trail.notes();
             notes.operation = Some("chat");
             notes.requested_model = Some(call.model.clone());
             notes.streamed = call.stream;
         }
-        let targets = self.route(&call.model, Kind::Chat).await?;
+        let mut targets = self.route(&call.model, Kind::Chat).await?;
+        targets.sort_by_key(|target| avoid.contains(&target.slot.name()));
         let attempt = ChatAttempt {
             shared: &self.shared,
             call: &call,

@@ -84,6 +84,28 @@ impl Gateway {
         Ok(targets)
     }
 
+    /// How many tokens of prompt and answer the model takes that `requested` means, where its provider's table tells. Of a
+    /// name that nobody claims nothing is known without asking.
+    pub(crate) fn context_window(&self, requested: &str) -> Option<u32> {
+        let model = self.resolve_alias(requested);
+        if let Some((prefix, rest)) = model.split_once('/')
+            && let Some(slot) = self.slots.iter().find(|slot| slot.name() == prefix)
+        {
+            return slot.provider.context_window(self.resolve_alias(rest));
+        }
+        let claims = |slot: &&Arc<Slot>| slot.provider.claims(model);
+        if let Some(slot) = self.slots.iter().find(claims) {
+            return slot.provider.context_window(model);
+        }
+        if self.disabled.iter().any(|provider| provider.claims(model)) {
+            let stand_in = self.slots.first()?;
+            return stand_in
+                .provider
+                .context_window(stand_in.provider.default_model());
+        }
+        None
+    }
+
     async fn owner(&self, requested: &str) -> Result<Owner, ApiError> {
         let model = self.resolve_alias(requested);
         if let Some((prefix, rest)) = model.split_once('/')

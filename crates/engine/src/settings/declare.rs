@@ -31,6 +31,10 @@ pub(super) fn read(form: &mut Form<'_>) -> Settings {
         "METRICS_KEY",
         "a bearer key that opens `/metrics` alone; `API_KEY` opens it too",
     );
+    let gc_admin_key = form.secret(
+        "GC_ADMIN_KEY",
+        "the bearer key of `POST /admin/gc`; without it that endpoint answers 404",
+    );
     let enable_cors = form.value(
         "ENABLE_CORS",
         true,
@@ -132,6 +136,12 @@ pub(super) fn read(form: &mut Form<'_>) -> Settings {
         Kind::bytes(1 << 10..=4 << 30),
         "how large a request's body may be; beyond: 413",
     );
+    let max_file_bytes = form.value(
+        "MAX_FILE_BYTES",
+        512 << 20,
+        Kind::bytes(1 << 10..=8 << 30),
+        "how large an uploaded file may be; beyond: 413",
+    );
     let max_header_bytes = form.value(
         "MAX_HEADER_BYTES",
         64 << 10,
@@ -157,6 +167,30 @@ pub(super) fn read(form: &mut Form<'_>) -> Settings {
         Kind::millis(0..=3_600_000),
         "time that running answers have when the program is asked to stop",
     );
+
+    form.section("What is kept");
+    let data_dir = form.value(
+        "DATA_DIR",
+        "./data".to_owned(),
+        Kind::path(),
+        "the folder of the database and of uploaded files",
+    );
+    let database_url = form.optional(
+        "DATABASE_URL",
+        Kind::text(),
+        "where objects are kept, as `sqlite:PATH`; else in `DATA_DIR`",
+    );
+    let storage_url = form.optional(
+        "STORAGE_URL",
+        Kind::text(),
+        "where files' bytes are kept, as `file:PATH`; else in `DATA_DIR`",
+    );
+    let run_expiry = Duration::from_secs(form.value(
+        "RUN_EXPIRY",
+        600,
+        Kind::number(1..=86_400),
+        "seconds after which a run that has not ended expires",
+    ));
 
     form.section("Watching it");
     let node_env = form.value(
@@ -199,6 +233,7 @@ pub(super) fn read(form: &mut Form<'_>) -> Settings {
         api_key,
         rate_limit_bypass_key,
         metrics_key,
+        gc_admin_key,
         enable_auth,
         enable_cors,
         cors_allowed_origins,
@@ -215,10 +250,15 @@ pub(super) fn read(form: &mut Form<'_>) -> Settings {
         host,
         port,
         max_body_bytes,
+        max_file_bytes,
         max_header_bytes,
         max_connections,
         request_timeout,
         shutdown_grace,
+        data_dir,
+        database_url,
+        storage_url,
+        run_expiry,
         node_env,
         log_level,
         traces,

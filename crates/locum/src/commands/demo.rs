@@ -12,6 +12,7 @@ use super::{say, serve};
 use crate::{
     entropy::SystemEntropy,
     exit::{Exit, Failure},
+    storage::Places,
     variables::Variables,
 };
 
@@ -32,8 +33,10 @@ pub fn run(mut variables: Variables) -> Result<Exit, Failure> {
         Secret::new(key)
     });
     let settings = variables.settings().map_err(Failure::misused)?;
+    let places = Places::of(&settings).map_err(Failure::misused)?;
+    let kept = places.database.path.display().to_string();
     serve::run_with(settings, "demo", |settings, address| {
-        say(&greeting(settings, address, made_key.as_ref()))
+        say(&greeting(settings, address, made_key.as_ref(), &kept))
     })
 }
 
@@ -41,8 +44,13 @@ fn is_offline(row: &Row) -> bool {
     row.base_url.is_none()
 }
 
-/// What a newcomer is told. A key that was made for the occasion is shown; the operator's own is not.
-fn greeting(settings: &Settings, address: SocketAddr, made_key: Option<&Secret>) -> String {
+/// What a newcomer is told; `kept`: where conversations are. A key that was made for the occasion is shown; the operator's own is not.
+fn greeting(
+    settings: &Settings,
+    address: SocketAddr,
+    made_key: Option<&Secret>,
+    kept: &str,
+) -> String {
     let key = match made_key {
         Some(key) => key.expose(),
         None if settings.enable_auth => "$API_KEY",
@@ -81,6 +89,7 @@ or with OpenAI's SDK for Python (pip install openai):
 python3 -c '{import}from openai import OpenAI; client = OpenAI(base_url=\"{url}\", api_key={python_key}); \
 print(client.chat.completions.create(model=\"{model}\", messages=[{{\"role\": \"user\", \"content\": \"Hello\"}}]).choices[0].message.content)'
 
+Assistants, threads and runs work as well, and are kept in {kept}: `locum threads list` shows them.
 Ctrl-C ends it. `locum --help` says how to serve real models.
 
 "

@@ -3,26 +3,37 @@
 use std::{env, io, net::SocketAddr, num::NonZeroUsize, sync::Arc, thread, time::Duration};
 
 use anyhow::{Context, anyhow};
+use axum::Router;
 use locum_api::App;
-use locum_engine::{ports::World, settings::Settings};
+use locum_engine::settings::Settings;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tokio::{net::TcpListener, runtime, time::timeout};
+use tokio::{
+    net::TcpListener,
+    runtime::{self, Handle},
+    sync::watch,
+    time::timeout,
+};
 use tracing::{info, warn};
 
 use crate::{
-    clock::SystemClock,
-    entropy::SystemEntropy,
     exit::{Exit, Failure},
     server::{Ended, Limits, Server},
-    signals, telemetry,
+    signals,
+    storage::{Places, Storage},
+    tasks::Tasks,
+    telemetry,
     transport::HttpTransport,
     variables::Variables,
+    world::world,
 };
 
 /// How long the last traces have to get out.
 const LAST_TRACES: Duration = Duration::from_secs(3);
 /// The same, once somebody has asked twice to stop.
 const LAST_TRACES_AT_ONCE: Duration = Duration::from_millis(500);
+
+/// How long runs that have been told to stop have to be left behind in order.
+const LAST_COMMITS: Duration = Duration::from_secs(2);
 
 /// Serves until it is asked to stop.
 pub fn run(variables: &Variables) -> Result<Exit, Failure> {
@@ -37,6 +48,7 @@ pub fn run_with(
     greet: impl FnOnce(&Settings, SocketAddr) -> Result<(), Failure>,
 ) -> Result<Exit, Failure> {
     settings.enabled_providers().map_err(Failure::misused)?;
+    let places = Places::of(&settings).map_err(Failure::misused)?;
     let files = raise_file_limit();
     let runtime = runtime().context("no runtime").map_err(Failure::failed)?;
     let transport = HttpTransport::new(settings.provider_connect_timeout);
@@ -46,7 +58,7 @@ pub fn run_with(
     if let Err(error) = files {
         warn!(%error, "the limit of open files stays as it is");
     }
-    let ended = runtime.block_on(serve(settings, transport, command, greet));
+    let ended = runtime.block_on(serve(settings, &places, transport, command, greet));
     let last_traces = match ended {
         Ok(Exit::Done) => LAST_TRACES,
         _ => LAST_TRACES_AT_ONCE,
@@ -61,7 +73,7 @@ pub fn run_with(
 
 /// A runtime with as many workers as there are processors, or as tokio's own `TOKIO_WORKER_THREADS` says. A single one
 /// needs none of what keeps several in step.
-fn runtime() -> io::Result<runtime::Runtime> {
+pub(super) fn runtime() -> io::Result<runtime::Runtime> {
     let said = env::var("TOKIO_WORKER_THREADS")
         .ok()
         .and_then(|count| count.parse().ok());
@@ -75,18 +87,17 @@ fn runtime() -> io::Result<runtime::Runtime> {
 
 async fn serve(
     settings: Settings,
+    places: &Places,
     transport: HttpTransport,
     command: &str,
     greet: impl FnOnce(&Settings, SocketAddr) -> Result<(), Failure>,
 ) -> Result<Exit, Failure> {
-    let mut stops = signals::stops().map_err(Failure::failed)?;
-    let world = World {
-        transport: Arc::new(transport),
-        clock: Arc::new(SystemClock::new()),
-        entropy: Arc::new(SystemEntropy),
-    };
+    let stops = signals::stops().map_err(Failure::failed)?;
     let wanted = SocketAddr::new(settings.host, settings.port);
-    let app = App::new(settings, world).map_err(|error| Failure::misused(anyhow!(error)))?;
+    let storage = Storage::open(places).await?;
+    let tasks = Tasks::new(Handle::current());
+    let app = App::new(settings, world(transport, &storage, &tasks))
+        .map_err(|error| Failure::misused(anyhow!(error)))?;
     let app = Arc::new(app);
     let settings = &app.settings;
     let listener = TcpListener::bind(wanted).await;
@@ -101,18 +112,16 @@ async fn serve(
     greet(settings, address)?;
     announce(settings, address);
 
-    let grace = settings.shutdown_grace;
-    let mut second_stop = stops.clone();
-    let stop = async {
-        // Where nobody can ask any more, nobody does.
-        let _ = stops.wait_for(|&asked| asked >= 1).await;
-        app.drain();
-        info!("stopping; running answers are finished first");
-    };
-    let give_up = async {
-        let _ = timeout(grace, second_stop.wait_for(|&asked| asked >= 2)).await;
-    };
-    Ok(match server.run(stop, give_up).await {
+    // The lock on what is kept says that no other process drives runs of it.
+    let attending = tokio::spawn(Arc::clone(&app.assistants).attend(true));
+    let ended = run_until_stopped(server, &app, stops).await;
+    attending.abort();
+    let left = tasks.end(LAST_COMMITS).await;
+    if left > 0 {
+        warn!(tasks = left, "stopped before these had ended");
+    }
+    storage.close().await;
+    Ok(match ended {
         Ended::Answered => {
             info!("stopped");
             Exit::Done
@@ -122,6 +131,37 @@ async fn serve(
             Exit::CutOff
         }
     })
+}
+
+/// Serves until somebody asks to stop; then lets answers and runs end until the grace is over, or somebody asks again.
+async fn run_until_stopped(
+    server: Server<Router>,
+    app: &App,
+    stops: watch::Receiver<u32>,
+) -> Ended {
+    let grace = app.settings.shutdown_grace;
+    // Where nobody can ask any more, nobody does.
+    let asked = async |times: u32| {
+        let mut stops = stops.clone();
+        let _ = stops.wait_for(|&asked| asked >= times).await;
+    };
+    let stop = async {
+        asked(1).await;
+        app.drain();
+        info!("stopping; running answers are finished first");
+    };
+    let give_up = async {
+        let _ = timeout(grace, asked(2)).await;
+    };
+    let hand_over = async {
+        asked(1).await;
+        tokio::select! {
+            () = app.assistants.hand_over(grace) => {}
+            () = asked(2) => app.assistants.hand_over(Duration::ZERO).await,
+        }
+    };
+    let (ended, ()) = tokio::join!(server.run(stop, give_up), hand_over);
+    ended
 }
 
 /// Says what there is now, and what there is not although it looks as if it should be.

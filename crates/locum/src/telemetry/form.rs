@@ -11,10 +11,8 @@ use tracing::{
     field::{Field, Visit},
 };
 
-use super::{
-    escape::{JsonText, PlainText},
-    time::Rfc3339,
-};
+use super::escape::{JsonText, PlainText};
+use crate::time::Rfc3339;
 
 /// How lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

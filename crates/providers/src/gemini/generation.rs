@@ -116,6 +116,20 @@ impl Generation {
         }
     }
 
+    /// How many tokens of prompt and answer together it takes.
+    pub(super) fn context_window(self) -> Option<u32> {
+        match self.family {
+            _ if self.makes_media => Some(32_768),
+            Family::Gemma => Some(131_072),
+            Family::Gemini(_) => Some(1_048_576),
+        }
+    }
+
+    /// Whether an answer may pause and go on when it is asked for again.
+    pub(super) fn pauses_answers(self) -> bool {
+        self.since(4, 0)
+    }
+
     /// Whether a system instruction has a place of its own.
     pub(super) fn takes_system_instruction(self) -> bool {
         !self.is_gemma()

@@ -36,3 +36,32 @@ fn model(entry: &Value) -> Option<ModelInfo> {
             .to_owned(),
     })
 }
+
+/// How many tokens of prompt and answer together OpenAI's own models take, by how their names begin; the first that fits
+/// counts.
+const WINDOWS: [(&str, u32); 17] = [
+    ("gpt-5-chat", 128_000),
+    ("gpt-5", 400_000),
+    ("gpt-4.1", 1_047_576),
+    ("gpt-4o", 128_000),
+    ("gpt-4-turbo", 128_000),
+    ("gpt-4-1106", 128_000),
+    ("gpt-4-0125", 128_000),
+    ("gpt-4-32k", 32_768),
+    ("gpt-4", 8_192),
+    ("gpt-3.5-turbo-instruct", 4_096),
+    ("gpt-3.5-turbo", 16_385),
+    ("chatgpt-", 128_000),
+    ("o1-mini", 128_000),
+    ("o1-preview", 128_000),
+    ("o1", 200_000),
+    ("o3", 200_000),
+    ("o4", 200_000),
+];
+
+/// See [`Provider::context_window`](crate::Provider::context_window).
+pub(super) fn context_window(model: &str) -> Option<u32> {
+    let name = model.strip_prefix("ft:").unwrap_or(model);
+    let window = WINDOWS.iter().find(|(start, _)| name.starts_with(start));
+    window.map(|(_, tokens)| *tokens)
+}

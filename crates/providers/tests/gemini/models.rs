@@ -7,7 +7,7 @@ use locum_domain::{
 use locum_providers::Prepared;
 use serde_json::json;
 
-use crate::{KEY, gemini};
+use crate::{KEY, gemini, hello};
 
 fn uri(page: Option<&str>) -> String {
     match gemini().models(page) {
@@ -64,5 +64,29 @@ fn a_list_that_is_none_is_garbage() {
     for body in [&b"<html>"[..], b"", b"[1]", br#"{"error": {"code": 500}}"#] {
         let failure = gemini().decode_models(body).unwrap_err();
         assert_eq!(failure.class, FailureClass::Garbage);
+    }
+}
+
+#[test]
+fn it_is_known_how_much_a_model_takes() {
+    for (name, window) in [
+        ("gemini-3.8-flash", 1_048_576),
+        ("models/gemini-flash-latest", 1_048_576),
+        ("gemini-2.5-flash-image", 32_768),
+        ("gemma-3-27b-it", 131_072),
+    ] {
+        assert_eq!(gemini().context_window(name), Some(window), "{name}");
+    }
+}
+
+#[test]
+fn only_later_generations_pause_in_the_middle_of_an_answer() {
+    for (name, pauses) in [
+        ("gemini-2.5-flash", false),
+        ("gemini-3.8-flash", false),
+        ("gemini-4-argon", true),
+        ("gemini-flash-latest", true),
+    ] {
+        assert_eq!(gemini().may_pause(&hello(name)), pauses, "{name}");
     }
 }

@@ -134,3 +134,23 @@ fn claims_openais_names_alone() {
         assert!(!provider.claims(name), "{name}");
     }
 }
+
+#[test]
+fn knows_how_much_its_own_models_take() {
+    let provider = openai();
+    for (name, window) in [
+        ("gpt-4.1-mini", Some(1_047_576)),
+        ("gpt-4o", Some(128_000)),
+        ("gpt-4-turbo-preview", Some(128_000)),
+        ("gpt-4", Some(8_192)),
+        ("gpt-4-0613", Some(8_192)),
+        ("gpt-3.5-turbo", Some(16_385)),
+        ("ft:gpt-3.5-turbo:me", Some(16_385)),
+        ("gpt-5.1", Some(400_000)),
+        ("o1-mini", Some(128_000)),
+        ("o3", Some(200_000)),
+        ("llama3", None),
+    ] {
+        assert_eq!(provider.context_window(name), window, "{name}");
+    }
+}

@@ -84,7 +84,7 @@ pub(super) fn file(at: &At<'_, '_>) -> Result<Media, ApiError> {
 }
 
 /// A `data:` URI or a public address, and the media type where it is told.
-fn address(at: &At<'_, '_>) -> Result<(MediaSource, Option<String>), ApiError> {
+pub(in crate::wire) fn address(at: &At<'_, '_>) -> Result<(MediaSource, Option<String>), ApiError> {
     let url = at.filled_string()?;
     let has_scheme = |scheme: &str| {
         url.get(..scheme.len())

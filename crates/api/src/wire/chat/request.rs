@@ -18,7 +18,8 @@ const MAX_ANSWERS: i64 = 128;
 /// How many texts may end an answer.
 const MAX_STOPS: usize = 4;
 
-const EFFORTS: &[(&str, ReasoningEffort)] = &[
+/// In the order of how hard the model thinks.
+pub(in crate::wire) const EFFORTS: &[(&str, ReasoningEffort)] = &[
     ("none", ReasoningEffort::None),
     ("minimal", ReasoningEffort::Minimal),
     ("low", ReasoningEffort::Low),
@@ -87,7 +88,9 @@ pub fn parse(body: &[u8]) -> Result<ChatRequest, ApiError> {
         tools,
         tool_choice: choice,
         parallel_tool_calls: parallel,
-        response_format: response_format(&body)?,
+        response_format: body
+            .get("response_format")
+            .map_or(Ok(ResponseFormat::Text), |at| response_format(&at))?,
         reasoning_effort: body
             .get("reasoning_effort")
             .map(|effort| effort.word(EFFORTS))
@@ -228,16 +231,14 @@ fn top_logprobs(body: &At<'_, '_>) -> Result<Option<u8>, ApiError> {
     Ok(wanted.then_some(top))
 }
 
-fn response_format(body: &At<'_, '_>) -> Result<ResponseFormat, ApiError> {
+/// The object of a `response_format`.
+pub(in crate::wire) fn response_format(at: &At<'_, '_>) -> Result<ResponseFormat, ApiError> {
     /// `None`: a schema says more.
     const FORMS: &[(&str, Option<ResponseFormat>)] = &[
         ("json_object", Some(ResponseFormat::JsonObject)),
         ("json_schema", None),
         ("text", Some(ResponseFormat::Text)),
     ];
-    let Some(at) = body.get("response_format") else {
-        return Ok(ResponseFormat::Text);
-    };
     let at = at.object()?;
     if let Some(form) = at.require("type")?.word(FORMS)? {
         return Ok(form);

@@ -60,7 +60,7 @@ pub(super) fn tools(body: &At<'_, '_>) -> Result<Tools, ApiError> {
 }
 
 /// The tools at `at`, no name twice.
-fn list(
+pub(in crate::wire) fn list(
     at: &At<'_, '_>,
     read: impl Fn(&At<'_, '_>) -> Result<FunctionTool, ApiError>,
 ) -> Result<Vec<FunctionTool>, ApiError> {
@@ -95,7 +95,7 @@ fn tool(at: &At<'_, '_>) -> Result<FunctionTool, ApiError> {
 }
 
 /// `{"name", "description", "parameters", "strict"}`.
-fn function(at: &At<'_, '_>) -> Result<FunctionTool, ApiError> {
+pub(in crate::wire) fn function(at: &At<'_, '_>) -> Result<FunctionTool, ApiError> {
     let parameters = at.get("parameters").map(At::object).transpose()?;
     Ok(FunctionTool {
         name: at.require("name")?.name()?.to_owned(),

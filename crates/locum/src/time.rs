@@ -10,7 +10,7 @@ const DAY_SECONDS: u64 = 86_400;
 const PATTERN: &[u8; 24] = b"0000-00-00T00:00:00.000Z";
 
 /// `2026-08-26T12:34:56.789Z`, of years with four digits.
-pub(super) struct Rfc3339([u8; PATTERN.len()]);
+pub(crate) struct Rfc3339([u8; PATTERN.len()]);
 
 impl Rfc3339 {
     /// This moment.
@@ -20,7 +20,7 @@ impl Rfc3339 {
     }
 
     /// A time since 1970.
-    fn at(since: Duration) -> Self {
+    pub fn at(since: Duration) -> Self {
         let (day, second) = (since.as_secs() / DAY_SECONDS, since.as_secs() % DAY_SECONDS);
         let (year, month, day) = civil(day);
         let mut text = *PATTERN;

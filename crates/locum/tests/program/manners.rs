@@ -1,51 +1,13 @@
-//! The program's manners: what it prints, and how it ends.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+//! What the program prints, and how it ends.
 
 use std::{
-    io::{BufRead, BufReader, Read, Write},
+    io::Write,
     net::{TcpListener, TcpStream},
-    path::Path,
-    process::{Child, ChildStdout, Command, Output, Stdio},
 };
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 
-/// The program with these settings and no others.
-fn locum(arguments: &[&str], settings: &[(&str, &str)]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_locum"));
-    command
-        .args(arguments)
-        .env_clear()
-        .envs(settings.iter().copied())
-        .current_dir("/");
-    command
-}
-
-fn run(arguments: &[&str], settings: &[(&str, &str)]) -> Output {
-    locum(arguments, settings).output().unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
-}
-
-/// Checks that it ends with `code` and one line that holds `parts`.
-#[track_caller]
-fn check_refusal(output: &Output, code: i32, parts: &[&str]) {
-    let said = text(&output.stderr);
-    assert_eq!(output.status.code(), Some(code), "{said}");
-    assert_eq!(said.lines().count(), 1, "{said}");
-    assert!(said.starts_with("locum: "), "{said}");
-    for part in parts {
-        assert!(said.contains(part), "{said}");
-    }
-}
-
-const SERVABLE: [(&str, &str); 3] = [
-    ("API_KEY", "sk-test"),
-    ("PROVIDER_REHEARSAL_ENABLED", "true"),
-    ("PORT", "0"),
-];
+use crate::support::{Running, SERVABLE, address, check_refusal, locum, run, text};
 
 #[test]
 fn without_a_command_it_explains_itself() {
@@ -130,70 +92,10 @@ fn the_documents_are_printed() {
     assert_eq!(text(&output.stdout), locum_engine::settings::markdown());
 }
 
-/// A program that runs until it is told otherwise.
-struct Running {
-    child: Child,
-    output: BufReader<ChildStdout>,
-}
-
-impl Running {
-    fn start(arguments: &[&str], settings: &[(&str, &str)], folder: &Path) -> Self {
-        let mut command = locum(arguments, settings);
-        let mut child = command
-            .current_dir(folder)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let output = BufReader::new(child.stdout.take().unwrap());
-        Self { child, output }
-    }
-
-    /// The next line that holds `part`, and what came before it.
-    fn line_with(&mut self, part: &str) -> (String, String) {
-        let mut before = String::new();
-        loop {
-            let mut line = String::new();
-            let count = self.output.read_line(&mut line).unwrap();
-            assert!(count > 0, "no line with {part:?} after {before:?}");
-            if line.contains(part) {
-                return (line, before);
-            }
-            before.push_str(&line);
-        }
-    }
-
-    fn signal(&self, signal: Signal) {
-        let pid = Pid::from_raw(self.child.id().try_into().unwrap()).unwrap();
-        kill_process(pid, signal).unwrap();
-    }
-
-    /// The exit code, and all it still said.
-    fn end(mut self) -> (Option<i32>, String) {
-        let mut rest = String::new();
-        self.output.read_to_string(&mut rest).unwrap();
-        (self.child.wait().unwrap().code(), rest)
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // A test that failed leaves it running.
-        let _ = self.child.kill();
-    }
-}
-
-/// The address in the line that says where it listens.
-fn address(line: &str) -> String {
-    let (_, address) = line.split_once("http://").unwrap();
-    let end =
-        address.find(|letter: char| letter != '.' && letter != ':' && !letter.is_ascii_digit());
-    address[..end.unwrap()].to_owned()
-}
-
 #[test]
 fn it_stops_when_asked() {
     for signal in [Signal::TERM, Signal::INT] {
-        let mut running = Running::start(&["serve"], &SERVABLE, Path::new("/"));
+        let mut running = Running::start(&["serve"], &SERVABLE);
         let (line, _) = running.line_with("listening on");
         assert!(
             line.contains("providers=rehearsal") && line.contains("authentication=on"),
@@ -217,7 +119,7 @@ fn a_client_that_is_still_being_answered_makes_it_3() {
         ("OPENAI_API_KEY", "none"),
         ("OPENAI_BASE_URL", &base_url),
     ];
-    let mut running = Running::start(&["serve"], &settings, Path::new("/"));
+    let mut running = Running::start(&["serve"], &settings);
     let (line, _) = running.line_with("listening on");
     let mut client = TcpStream::connect(address(&line)).unwrap();
     let body = r#"{"model":"gpt-4.1-mini","messages":[{"role":"user","content":"a"}]}"#;
@@ -246,7 +148,7 @@ fn what_is_set_but_off_is_said_at_start_and_what_is_in_env_counts() {
         SERVABLE[2],
         ("GEMINI_API_KEY", "hush"),
     ];
-    let mut running = Running::start(&["serve"], &settings, folder.path());
+    let mut running = Running::start_in(folder.path(), &["serve"], &settings);
     let (line, before) = running.line_with("GEMINI_API_KEY");
     assert!(
         line.starts_with('{') && line.contains("\"level\":\"WARN\""),
@@ -258,20 +160,21 @@ fn what_is_set_but_off_is_said_at_start_and_what_is_in_env_counts() {
 #[test]
 fn the_demo_needs_no_key_and_makes_one() {
     let settings = [("PORT", "0"), ("PROVIDER_GEMINI_ENABLED", "true")];
-    let mut running = Running::start(&["demo"], &settings, Path::new("/"));
+    let mut running = Running::start(&["demo"], &settings);
     let (line, greeting) = running.line_with("listening on");
     let address = address(&line);
     assert!(greeting.contains(&format!("curl http://{address}/v1/chat/completions")));
     assert!(greeting.contains(&format!(
         "OpenAI(base_url=\"http://{address}/v1\", api_key=\"sk-locum-"
     )));
+    assert!(greeting.contains("kept in ./data/locum.db"));
     assert!(line.contains("providers=rehearsal"), "{line}");
 }
 
 #[test]
 fn the_demo_does_not_show_the_operators_own_key() {
     let settings = [("PORT", "0"), ("API_KEY", "hush")];
-    let mut running = Running::start(&["demo"], &settings, Path::new("/"));
+    let mut running = Running::start(&["demo"], &settings);
     let (_, greeting) = running.line_with("listening on");
     assert!(!greeting.contains("hush") && greeting.contains("Bearer $API_KEY"));
 }

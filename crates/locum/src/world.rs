@@ -1,0 +1,22 @@
+//! The ports, put together.
+
+use std::sync::Arc;
+
+use locum_engine::ports::World;
+
+use crate::{
+    clock::SystemClock, entropy::SystemEntropy, storage::Storage, tasks::Tasks,
+    transport::HttpTransport,
+};
+
+/// The world as the machine has it.
+pub fn world(transport: HttpTransport, storage: &Storage, tasks: &Tasks) -> World {
+    World {
+        transport: Arc::new(transport),
+        clock: Arc::new(SystemClock::new()),
+        entropy: Arc::new(SystemEntropy),
+        spawn: Arc::new(tasks.clone()),
+        store: Arc::clone(&storage.store) as _,
+        blobs: Arc::clone(&storage.blobs) as _,
+    }
+}

@@ -1,0 +1,8 @@
+//! The built program, from outside.
+
+#[cfg(test)]
+mod keeping;
+#[cfg(test)]
+mod manners;
+#[cfg(test)]
+mod support;

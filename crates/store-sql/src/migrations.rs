@@ -1,0 +1,147 @@
+//! How the tables come to be: numbered migrations, each applied once and whole.
+//!
+//! The list only ever grows. A migration that was part of a release is never changed: the next one mends it.
+
+use crate::{
+    connection::{Outcome, SqlConnection, SqlError, Statement},
+    row::Cells,
+};
+
+/// All migrations in order; the first is number 1. One statement ends with each line that ends with `;`.
+const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_objects.sql")];
+
+/// The schema that this program works with: the number of its last migration.
+pub const NEWEST_SCHEMA: u64 = MIGRATIONS.len() as u64;
+
+/// Why a database cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OpenError {
+    /// A newer program has changed it.
+    #[error(
+        "the database has schema {found}, and this program knows schemas up to {known}: start the newer version of Locum \
+         that has used it last, or restore a backup from before"
+    )]
+    Newer {
+        /// Its schema.
+        found: u64,
+        /// The newest schema that this program knows.
+        known: u64,
+    },
+    /// A migration failed. The schema is still the one before.
+    #[error("the database could not be brought to schema {to}: {source}")]
+    Migration {
+        /// The schema that it should have got.
+        to: u64,
+        /// What went wrong.
+        source: SqlError,
+    },
+    /// Its schema could not be read.
+    #[error("the database's schema could not be read: {0}")]
+    Unreadable(#[from] SqlError),
+}
+
+/// Brings the database to [`NEWEST_SCHEMA`]. Several programs may do so at once.
+pub(crate) async fn migrate(connection: &impl SqlConnection) -> Result<(), OpenError> {
+    let begin = vec![
+        Statement::new(
+            "CREATE TABLE IF NOT EXISTS schema_version (id BIGINT PRIMARY KEY, version BIGINT NOT NULL)",
+        ),
+        Statement::new(
+            "INSERT INTO schema_version (id, version) VALUES (1, 0) ON CONFLICT (id) DO NOTHING",
+        ),
+    ];
+    connection.batch(begin).await?;
+    let mut from = version(connection).await?;
+    loop {
+        if from > NEWEST_SCHEMA {
+            return Err(OpenError::Newer {
+                found: from,
+                known: NEWEST_SCHEMA,
+            });
+        }
+        let to = from + 1;
+        let Some(migration) = usize::try_from(from).ok().and_then(|at| MIGRATIONS.get(at)) else {
+            return Ok(());
+        };
+        let failed = |source| OpenError::Migration { to, source };
+        let mut batch = vec![
+            Statement::new("UPDATE schema_version SET version = ?1 WHERE id = 1 AND version = ?2")
+                .bind(to)
+                .bind(from)
+                .of_one_row(),
+        ];
+        let dialect = connection.dialect();
+        batch.extend(statements(migration).map(|sql| Statement::new(dialect.translate(sql))));
+        from = match connection.batch(batch).await.map_err(failed)? {
+            Outcome::Done(_) => to,
+            // Another program was faster.
+            Outcome::Unmet(_) => match version(connection).await? {
+                found if found == from => {
+                    return Err(failed(SqlError::Failed(
+                        "the row of the schema's version cannot be changed".to_owned(),
+                    )));
+                }
+                found => found,
+            },
+        };
+    }
+}
+
+async fn version(connection: &impl SqlConnection) -> Result<u64, SqlError> {
+    let statement = Statement::new("SELECT version FROM schema_version WHERE id = 1");
+    let rows = connection.query(statement).await?;
+    let version = rows
+        .into_iter()
+        .next()
+        .and_then(|row| Cells::of(row).whole().ok());
+    version.ok_or_else(|| SqlError::Failed("the row of the schema's version is missing".to_owned()))
+}
+
+/// The statements of a migration.
+fn statements(migration: &'static str) -> impl Iterator<Item = &'static str> {
+    migration
+        .split(";\n")
+        .map(str::trim)
+        .filter(|statement| !statement.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connection::Dialect;
+
+    #[test]
+    fn a_migration_falls_apart_into_whole_statements() {
+        for migration in MIGRATIONS {
+            assert!(migration.ends_with(";\n"));
+            for statement in statements(migration) {
+                let words = statement
+                    .lines()
+                    .find(|line| !line.is_empty() && !line.starts_with("--"))
+                    .unwrap_or_default();
+                assert!(
+                    [
+                        "CREATE ", "ALTER ", "INSERT ", "UPDATE ", "DROP ", "DELETE "
+                    ]
+                    .iter()
+                    .any(|verb| words.starts_with(verb)),
+                    "{statement}"
+                );
+                assert_eq!(
+                    statement.matches('(').count(),
+                    statement.matches(')').count(),
+                    "{statement}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn no_word_of_a_migration_is_left_untranslated() {
+        for dialect in [Dialect::Sqlite, Dialect::Postgres] {
+            for statement in MIGRATIONS.iter().flat_map(|sql| statements(sql)) {
+                assert!(!dialect.translate(statement).contains('{'), "{statement}");
+            }
+        }
+    }
+}
