@@ -142,11 +142,12 @@ const openaiWhole = (message, finish_reason) => ({
   },
 });
 const openaiStream = (deltas, reason) => ({
-  chunks: [{ role: "assistant", content: "" }, ...deltas, null].map((delta) => ({
-    ...openaiHead,
-    object: "chat.completion.chunk",
-    choices: [{ index: 0, delta: delta ?? {}, logprobs: null, finish_reason: delta ? null : reason }],
-  })),
+  chunks: [
+    ...[{ role: "assistant", content: "" }, ...deltas, null].map((delta) => ({
+      choices: [{ index: 0, delta: delta ?? {}, logprobs: null, finish_reason: delta ? null : reason }],
+    })),
+    { choices: [], usage: openaiUsage },
+  ].map((chunk) => ({ ...openaiHead, object: "chat.completion.chunk", ...chunk })),
 });
 const geminiAnswer = (parts, finishReason) => ({
   candidates: [{ content: { role: "model", parts }, index: 0, ...(finishReason && { finishReason }) }],

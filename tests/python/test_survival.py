@@ -180,9 +180,11 @@ def test_the_log_tells_transitions_and_no_prompt(restart, openai_provider):
     openai_provider.upstream.script(openai_provider.text_stream("A secret answer."))
     run = begin_run(locum, openai_provider.model, instructions="A secret instruction.")
     wait_until(lambda: look(locum, run)["status"] == "completed", what="the run's end")
-    lines = [line for line in locum.log_lines if run["id"] in json.dumps(line)]
-    text = json.dumps(lines)
-    assert "in_progress" in text and "completed" in text
+
+    def transitions() -> list[str]:
+        return [line["to"] for line in locum.log_lines if line.get("run") == run["id"] and "to" in line]
+
+    wait_until(lambda: transitions() == ["queued", "in_progress", "completed"], what="the log's lines")
     assert "secret" not in locum.output
     metrics = locum.http.get("/metrics").text
     assert 'locum_runs_total{status="completed"} 1' in metrics

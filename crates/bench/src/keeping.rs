@@ -234,7 +234,7 @@ impl Arena {
         upstream.close();
         upstream.forget();
         let body = run_body(assistant, false);
-        let callers = try_join_all((0..16).map(|_| Caller::connect(self.port))).await?;
+        let callers = try_join_all((0..20).map(|_| Caller::connect(self.port))).await?;
         let each = self.plan.in_flight / callers.len();
         let body = body.as_str();
         let begun = callers.into_iter().map(|mut caller| async move {
