@@ -34,64 +34,40 @@ pub(crate) struct Parent {
     pub(crate) params: usize,
 }
 
-/// Whether a page is read in the opposite of the order asked for: where all that is known of it is its end.
-pub(crate) fn backwards(query: &PageQuery) -> bool {
-    query.before.is_some() && query.after.is_none()
-}
-
 impl List {
-    /// Reads a page and one row more, which says that there are more. The first two columns are the id and the object.
-    pub(crate) fn page(&self, query: &PageQuery) -> Statement {
-        let ascending = (query.order == Order::Ascending) != backwards(query);
-        let (direction, further, nearer) = match ascending {
-            true => ("ASC", ">", "<"),
-            false => ("DESC", "<", ">"),
-        };
-        let mut params = self.params.clone();
-        let mut param = |value: Value| {
-            params.push(value);
-            params.len()
-        };
-        let mut rows = self.select("o.id, o.data, o.created_at, o.seq");
-        if self.tombstones {
-            rows.push_str(" AND o.deleted = 0");
-        }
-        let begin = query.after.as_ref().or(query.before.as_ref());
-        let begin = begin.map(|id| param(id.as_str().into()));
-        if let (Some(_), Some(end)) = (&query.after, &query.before) {
-            let end = param(end.as_str().into());
-            let second = self.of_cursor("c.created_at", end);
-            let place = self.of_cursor("c.created_at, c.seq", end);
-            // The second ends the reading; what is left over of it is not looked up (hence the plus) but filtered.
-            let _ = write!(
-                rows,
-                " AND o.created_at {nearer}= {second} AND (+o.created_at, +o.seq) {nearer} {place}"
-            );
-        }
-        let mut sql = match begin {
-            None => rows,
-            // What is left of the cursor's second, and the seconds beyond it: each begins at its place in the index. Of
-            // `(created_at, seq) > (…)` SQLite would look up the second alone, and go through all of it.
-            Some(begin) => {
-                let (second, seq) = (
-                    self.of_cursor("c.created_at", begin),
-                    self.of_cursor("c.seq", begin),
-                );
-                format!(
-                    "{rows} AND o.created_at = {second} AND o.seq {further} {seq} \
-                     UNION ALL {rows} AND o.created_at {further} {second}"
-                )
-            }
-        };
-        let limit = param(Value::from(u64::from(query.limit) + 1));
-        let _ = write!(sql, " ORDER BY 3 {direction}, 4 {direction} LIMIT ?{limit}");
-        Statement::new(sql).bind_all(params)
+    /// Whether the page is read in the opposite of the order asked for: where all that is known of it is its end.
+    pub(crate) fn backwards(&self, query: &PageQuery) -> bool {
+        query.before.is_some() && query.after.is_none()
     }
 
-    /// Columns of the row that a cursor names, deleted or not; nothing where it names none of the list.
-    fn of_cursor(&self, columns: &str, param: usize) -> String {
-        let (table, members) = (self.table, self.members("c"));
-        format!("(SELECT {columns} FROM {table} c WHERE c.id = ?{param} AND {members})")
+    /// Reads a page and one row more, which says that there are more.
+    pub(crate) fn page(&self, query: &PageQuery) -> Statement {
+        let ascending = (query.order == Order::Ascending) != self.backwards(query);
+        let mut params = self.params.clone();
+        let mut sql = self.select("o.id, o.data");
+        if self.tombstones {
+            sql.push_str(" AND o.deleted = 0");
+        }
+        let (behind, ahead) = match query.order {
+            Order::Ascending => (">", "<"),
+            Order::Descending => ("<", ">"),
+        };
+        for (cursor, side) in [(&query.after, behind), (&query.before, ahead)] {
+            if let Some(id) = cursor {
+                params.push(Value::from(id.as_str()));
+                let members = self.members("c");
+                let _ = write!(
+                    sql,
+                    " AND o.seq {side} (SELECT c.seq FROM {} c WHERE c.id = ?{} AND {members})",
+                    self.table,
+                    params.len(),
+                );
+            }
+        }
+        params.push(Value::from(u64::from(query.limit) + 1));
+        let direction = if ascending { "ASC" } else { "DESC" };
+        let _ = write!(sql, " ORDER BY o.seq {direction} LIMIT ?{}", params.len());
+        Statement::new(sql).bind_all(params)
     }
 
     /// Finds the row that a cursor names, deleted or not.

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 
 use crate::{
     connection::{Outcome, SqlConnection, SqlError, Statement},
-    list::{List, backwards},
+    list::List,
     migrations::{OpenError, migrate},
     row::Cells,
 };
@@ -100,7 +100,7 @@ impl<C: SqlConnection> SqlStore<C> {
         let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
         let has_more = items.len() > limit;
         items.truncate(limit);
-        if backwards(query) {
+        if list.backwards(query) {
             items.reverse();
         }
         Ok(Some(Page { items, has_more }))

@@ -136,8 +136,8 @@ impl Driver {
     }
 
     fn spawn(self, output: Output, inputs: Vec<Input>) {
-        // Named as the span around a request is, so that the lines of a run carry its id.
-        let span = error_span!("request", request_id = %self.machine.run().id, otel.name = "run");
+        // Named as the span around a request is, so that the lines of a run carry its id; a run outlives the request.
+        let span = error_span!(parent: None, "request", request_id = %self.machine.run().id, otel.name = "run");
         let spawn = Arc::clone(&self.assistants.world.spawn);
         spawn.spawn(Box::pin(self.run(output, inputs).instrument(span)));
     }

@@ -1,5 +1,5 @@
 -- Lists are in the order of seq: that in which rows were stored. A row that is deleted keeps its place in them, for cursors, until it
--- is purged; its data is emptied at once.
+-- is purged; its data is emptied at once. created_at is in seconds since 1970, for whoever looks inside.
 
 CREATE TABLE assistants (
   seq {sequence},

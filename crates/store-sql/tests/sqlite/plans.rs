@@ -193,43 +193,43 @@ fn pages_begin_at_their_cursor() {
     let (store, sqlite) = store();
     sqlite.asked();
     wait(ask_everything(&store));
-    let texts: Vec<String> = texts(&sqlite)
+    let texts: BTreeSet<String> = texts(&sqlite)
         .into_iter()
-        .filter(|sql| sql.contains("UNION ALL"))
+        .filter(|sql| sql.matches("AND o.seq ").count() == 1)
         .collect();
-    // 8 lists, after or ahead of one cursor, or between two, in both directions.
-    assert_eq!(texts.len(), 8 * 4);
-    let places = [
-        "assistants_of_project (project=? AND created_at",
-        "threads_of_project (project=? AND created_at",
-        "messages_of_thread (thread_id=? AND created_at",
-        "messages_of_run (thread_id=? AND run_id=? AND created_at",
-        "runs_of_thread (thread_id=? AND created_at",
-        "steps_of_run (run_id=? AND created_at",
-        "files_of_project (project=? AND created_at",
-        "files_of_purpose (project=? AND purpose=? AND created_at",
-    ];
-    let mut seen = BTreeSet::new();
-    for sql in &texts {
-        let plan = sqlite.plan(sql);
-        let place = places
-            .iter()
-            .find(|place| plan.iter().any(|line| line.contains(**place)));
-        let place = place.unwrap_or_else(|| panic!("{sql}\n{plan:#?}"));
-        seen.insert(place);
-        let same_second = format!("{place}=? AND seq");
-        assert!(
-            plan.iter().any(|line| line.contains(&same_second)),
-            "{plan:#?}"
-        );
-        let beyond = [">?", "<?"].map(|side| format!("{place}{side}"));
-        assert!(
-            plan.iter()
-                .any(|line| beyond.iter().any(|beyond| line.contains(beyond))),
-            "{plan:#?}"
-        );
-    }
-    assert_eq!(seen.len(), places.len());
+    let check = |start, expected| searches(&sqlite, &texts, start, expected);
+    check(
+        "FROM assistants o WHERE o.project = ?1 AND",
+        "SEARCH o USING INDEX assistants_of_project (project=? AND seq",
+    );
+    check(
+        "FROM threads o WHERE o.project = ?1 AND",
+        "SEARCH o USING INDEX threads_of_project (project=? AND seq",
+    );
+    check(
+        "o.thread_id = ?1 AND o.deleted",
+        "SEARCH o USING INDEX messages_of_thread (thread_id=? AND seq",
+    );
+    check(
+        "o.run_id = ?3 AND o.deleted = 0 AND o.seq > (SELECT c.seq FROM messages",
+        "SEARCH o USING INDEX messages_of_run (thread_id=? AND run_id=? AND seq",
+    );
+    check(
+        "CROSS JOIN runs o",
+        "SEARCH o USING INDEX runs_of_thread (thread_id=? AND seq",
+    );
+    check(
+        "CROSS JOIN steps o",
+        "SEARCH o USING INDEX steps_of_run (run_id=? AND seq",
+    );
+    check(
+        "FROM files o WHERE o.project = ?1 AND o.deleted",
+        "SEARCH o USING INDEX files_of_project (project=? AND seq",
+    );
+    check(
+        "FROM files o WHERE o.project = ?1 AND o.purpose = ?2",
+        "SEARCH o USING INDEX files_of_purpose (project=? AND purpose=? AND seq",
+    );
 }
 
 #[test]
