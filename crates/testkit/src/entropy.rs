@@ -18,6 +18,16 @@ impl SeededEntropy {
         }
     }
 
+    /// A number below `end`, which is at least 1.
+    pub fn below(&self, end: u64) -> u64 {
+        self.next() % end.max(1)
+    }
+
+    /// True so many times in a thousand.
+    pub fn chance(&self, per_thousand: u64) -> bool {
+        self.below(1000) < per_thousand
+    }
+
     fn next(&self) -> u64 {
         const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
         mix(self

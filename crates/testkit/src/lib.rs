@@ -19,7 +19,8 @@
 //! Read in this order: [`dialect`] and [`reply`] (the words), [`fault`] and [`behaviour`] (what can be scripted), [`script`] (the upstream),
 //! [`seen`] (what it remembers of a request),
 //! `openai` and `gemini` (their good answers and their strictness), [`clock`], [`tasks`], [`entropy`], [`memory`],
-//! [`store`] and [`blobs`] (the engine's ports), [`contract`] (what every store has to do), [`server`] (the same upstream on a socket).
+//! [`store`] and [`blobs`] (the engine's ports), [`flaky`] (a store that fails and kills), [`contract`] (what
+//! every store has to do), [`server`] (the same upstream on a socket).
 
 pub mod behaviour;
 pub mod blobs;
@@ -29,6 +30,7 @@ pub mod dialect;
 mod echo;
 pub mod entropy;
 pub mod fault;
+pub mod flaky;
 mod gemini;
 pub mod memory;
 mod openai;
@@ -51,6 +53,7 @@ pub use clock::VirtualClock;
 pub use dialect::Dialect;
 pub use entropy::SeededEntropy;
 pub use fault::Fault;
+pub use flaky::{FlakyStore, Odds, Weather};
 pub use gemini::signature;
 pub use memory::MemoryTransport;
 pub use script::Scripted;

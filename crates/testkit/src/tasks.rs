@@ -1,7 +1,7 @@
 //! Tasks that run in virtual time beside the future that a test drives.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, Wake, Waker},
@@ -23,11 +23,12 @@ impl Tasks {
         Self { executor, process }
     }
 
-    /// Kills the process: its tasks are dropped where they wait. A task that does this itself is dropped at its next
-    /// `.await` that waits.
+    /// Kills the process: its tasks are dropped where they wait, and it takes no others. A task that does this itself is
+    /// dropped at its next `.await` that waits. For another process see [`VirtualClock::tasks`](crate::VirtualClock::tasks).
     pub fn kill(&self) {
         let killed: Vec<_> = {
             let mut inner = self.executor.inner();
+            inner.killed.insert(self.process);
             let mine = |task: &Task| task.process == self.process;
             inner
                 .tasks
@@ -36,6 +37,11 @@ impl Tasks {
                 .collect()
         };
         drop(killed);
+    }
+
+    /// Whether it was killed.
+    pub fn is_killed(&self) -> bool {
+        self.executor.inner().killed.contains(&self.process)
     }
 
     /// How many of its tasks have not ended.
@@ -52,6 +58,9 @@ impl Tasks {
 impl Spawn for Tasks {
     fn spawn(&self, task: PortFuture<'static, ()>) {
         let mut inner = self.executor.inner();
+        if inner.killed.contains(&self.process) {
+            return;
+        }
         let id = inner.fresh();
         let waker = Waker::from(Arc::new(TaskWaker {
             id,
@@ -77,6 +86,7 @@ pub(crate) struct Executor {
 #[derive(Default)]
 struct Inner {
     last: u64,
+    killed: BTreeSet<u64>,
     tasks: BTreeMap<u64, Task>,
     woken: VecDeque<u64>,
 }
@@ -261,6 +271,10 @@ mod tests {
             panic!("a killed process goes on");
         }));
         clock.run(clock.sleep(seconds(9)));
+        one.spawn(Box::pin(async {
+            panic!("a killed process begins something")
+        }));
+        clock.run(clock.sleep(seconds(1)));
         assert_eq!((dead.load(Ordering::Relaxed), one.count()), (2, 0));
         assert_eq!((alive.load(Ordering::Relaxed), other.count()), (5, 0));
     }

@@ -66,8 +66,7 @@ impl Assistants {
     }
 
     /// Claims the runs that nobody attends to now, and drives them; answers how many.
-    pub(super) async fn claim_due(self: &Arc<Self>) -> Result<u64, StoreError> {
-        let mut claimed = 0;
+    async fn claim_due(self: &Arc<Self>) -> Result<(), StoreError> {
         while !self.drivers.is_closed() {
             let runs = self
                 .world
@@ -80,7 +79,6 @@ impl Assistants {
                 )
                 .await?;
             let last = runs.len() < CLAIMED_AT_ONCE as usize;
-            claimed += runs.len() as u64;
             for run in runs {
                 self.take_over(run);
             }
@@ -88,7 +86,50 @@ impl Assistants {
                 break;
             }
         }
-        Ok(claimed)
+        Ok(())
+    }
+
+    /// Has runs expire that are overdue and that nobody attends to. Others that nobody attends to are left to whoever
+    /// serves: this process may have no provider to ask.
+    pub(super) async fn claim_overdue(self: &Arc<Self>) -> Result<(), StoreError> {
+        let (store, now) = (&self.world.store, self.world.timestamp());
+        let mut others = Vec::new();
+        loop {
+            let (now_ms, lease_end) = (self.world.unix_ms(), self.lease_end());
+            let runs = store
+                .claim_runs(now_ms, &self.owner, lease_end, CLAIMED_AT_ONCE)
+                .await?;
+            let last = runs.len() < CLAIMED_AT_ONCE as usize;
+            for run in runs {
+                if run.run.expires_at <= now {
+                    self.take_over(run);
+                } else {
+                    others.push(run);
+                }
+            }
+            if last {
+                break;
+            }
+        }
+        for StoredRun {
+            project,
+            run,
+            version,
+            token,
+            ..
+        } in others
+        {
+            let commit = RunCommit {
+                run: &run,
+                version,
+                token,
+                writes: &[],
+                next: Next::Waits(self.world.unix_ms()),
+            };
+            // Where it is refused, somebody attends to the run already.
+            store.commit_run(&project, commit).await?;
+        }
+        Ok(())
     }
 
     async fn attend_once(self: &Arc<Self>, agenda: &mut Agenda) -> Result<(), StoreError> {

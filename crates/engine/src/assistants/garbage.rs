@@ -158,7 +158,7 @@ impl Assistants {
             collected.expired_runs = overdue;
             return Ok(());
         }
-        self.claim_due().await.map_err(store_failed)?;
+        self.claim_overdue().await.map_err(store_failed)?;
         let mut left = overdue;
         for _ in 0..EXPIRY_LOOKS {
             left = store.overdue_runs(now).await.map_err(store_failed)?;

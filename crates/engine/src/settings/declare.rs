@@ -172,7 +172,7 @@ pub(super) fn read(form: &mut Form<'_>) -> Settings {
     let data_dir = form.value(
         "DATA_DIR",
         "./data".to_owned(),
-        Kind::path(),
+        Kind::folder(),
         "the folder of the database and of uploaded files",
     );
     let database_url = form.optional(

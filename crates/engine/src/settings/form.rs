@@ -155,7 +155,10 @@ impl<'a> Form<'a> {
         let text = (self.lookup)(&row.name).map(|text| text.trim().to_owned());
         let text = text.filter(|text| !text.is_empty());
         let value = text.as_deref().and_then(|text| (kind.parse)(text));
-        let mask = |text: String| if row.secret { "***".to_owned() } else { text };
+        let mask = |text: String| match row.secret || may_hold_key(&text) {
+            true => MASK.to_owned(),
+            false => text,
+        };
         let given = text.map(mask);
         if let (None, Some(given), None) = (&value, &given, &self.error) {
             self.error = Some(SettingError::wrong(&row.name, given, &row.takes));
@@ -165,11 +168,18 @@ impl<'a> Form<'a> {
     }
 }
 
+/// What is shown of a value that is not shown.
+const MASK: &str = "***";
+
+/// Whether a value that should be no secret may hold one all the same: an address with a user, a password or a query.
+fn may_hold_key(text: &str) -> bool {
+    text.contains("://") && text.contains(['@', '?'])
+}
+
 /// A value in an error: in one short line, and not at all where it may hold a key.
 fn shown(held: &str) -> String {
     const LONGEST: usize = 100;
-    let is_address_with_more = held.contains("://") && held.contains(['@', '?']);
-    if held == "***" || is_address_with_more {
+    if held == MASK || may_hold_key(held) {
         return "a value that is not shown here".to_owned();
     }
     let start: String = held.chars().take(LONGEST).collect();

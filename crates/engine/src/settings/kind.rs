@@ -97,6 +97,11 @@ impl Kind<String> {
         Self::line("the path of a file")
     }
 
+    /// Where a folder is, or will be.
+    pub fn folder() -> Self {
+        Self::line("the path of a folder")
+    }
+
     fn line(takes: &str) -> Self {
         let parse = |text: &str| (!text.contains(char::is_control)).then(|| text.to_owned());
         Self::new(takes, parse, String::clone)

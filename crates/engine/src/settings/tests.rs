@@ -124,6 +124,55 @@ fn nothing_shows_a_secret_that_is_right() {
 }
 
 #[test]
+fn an_address_that_may_hold_a_secret_is_not_shown() {
+    for (name, value) in [
+        ("DATABASE_URL", "postgres://me:hush@host/locum"),
+        ("STORAGE_URL", "s3://bucket/prefix?secret=hush"),
+        ("OPENAI_BASE_URL", "https://me:hush@host/v1"),
+    ] {
+        let shown = format!("{:?}", survey(&lookup_in(&[(name, value)])));
+        assert!(!shown.contains("hush"), "{shown}");
+        assert!(shown.contains("***"), "{shown}");
+    }
+    let plain = [("DATABASE_URL", "sqlite:/var/lib/locum.db")];
+    assert!(format!("{:?}", survey(&lookup_in(&plain))).contains("locum.db"));
+}
+
+#[test]
+fn what_is_kept_is_kept_in_one_folder_unless_it_is_said_where() {
+    let settings = with("DATA_DIR", "/var/lib/locum");
+    assert_eq!(settings.data_dir, "/var/lib/locum");
+    assert_eq!((settings.database_url, settings.storage_url), (None, None));
+    assert_eq!(with("API_KEY", "k").data_dir, "./data");
+    let settings = with("DATABASE_URL", "sqlite:here.db");
+    assert_eq!(settings.database_url.as_deref(), Some("sqlite:here.db"));
+    let settings = with("STORAGE_URL", "file:there");
+    assert_eq!(settings.storage_url.as_deref(), Some("file:there"));
+}
+
+#[test]
+fn runs_and_files_have_limits() {
+    let settings = with("API_KEY", "k");
+    assert_eq!(settings.run_expiry, Duration::from_secs(600));
+    assert_eq!(settings.max_file_bytes, 512 << 20);
+    assert!(settings.gc_admin_key.is_none());
+    assert_eq!(
+        with("RUN_EXPIRY", "86400").run_expiry,
+        Duration::from_secs(86_400)
+    );
+    assert_eq!(with("MAX_FILE_BYTES", "8GiB").max_file_bytes, 8 << 30);
+    for (name, text) in [
+        ("RUN_EXPIRY", "0"),
+        ("RUN_EXPIRY", "86401"),
+        ("RUN_EXPIRY", "10m"),
+        ("MAX_FILE_BYTES", "1023"),
+        ("MAX_FILE_BYTES", "9GiB"),
+    ] {
+        refusal(name, text);
+    }
+}
+
+#[test]
 fn an_empty_value_counts_as_unset() {
     assert_eq!(with("PORT", " ").port, 8787);
     assert!(with("METRICS_KEY", "").metrics_key.is_none());

@@ -43,21 +43,30 @@ impl Desk {
     pub fn in_world(change: impl FnOnce(World) -> World) -> Self {
         let (world, handles) = locum_testkit::world(7);
         let world = change(world);
-        let settings = Settings::from_lookup(&|name| match name {
-            "API_KEY" => Some("key".to_owned()),
-            "MAX_FILE_BYTES" => Some("1024".to_owned()),
-            "PROVIDER_OPENAI_ENABLED" => Some("true".to_owned()),
-            "OPENAI_API_KEY" => Some(UPSTREAM_KEY.to_owned()),
-            _ => None,
-        });
-        let settings = settings.unwrap();
-        let metrics = Arc::new(Metrics::new());
-        let gateway = Gateway::new(world.clone(), &settings, Arc::clone(&metrics)).unwrap();
         Self {
-            assistants: Assistants::new(world.clone(), Arc::new(gateway), metrics, &settings),
+            assistants: process(&world),
             world,
             handles,
             project: Project::default(),
+        }
+    }
+
+    /// The same store and the same time, after the process was killed: its runs have nobody who drives them.
+    pub fn after_a_kill(self) -> Self {
+        self.handles.tasks.kill();
+        let tasks = self.handles.clock.tasks();
+        let world = World {
+            spawn: Arc::new(tasks.clone()),
+            ..self.world
+        };
+        Self {
+            assistants: process(&world),
+            world,
+            handles: Handles {
+                tasks,
+                ..self.handles
+            },
+            project: self.project,
         }
     }
 
@@ -126,6 +135,20 @@ impl Desk {
     pub fn blobs(&self) -> Vec<String> {
         self.handles.blobs.names()
     }
+}
+
+fn process(world: &World) -> Arc<Assistants> {
+    let settings = Settings::from_lookup(&|name| match name {
+        "API_KEY" => Some("key".to_owned()),
+        "MAX_FILE_BYTES" => Some("1024".to_owned()),
+        "PROVIDER_OPENAI_ENABLED" => Some("true".to_owned()),
+        "OPENAI_API_KEY" => Some(UPSTREAM_KEY.to_owned()),
+        _ => None,
+    });
+    let settings = settings.unwrap();
+    let metrics = Arc::new(Metrics::new());
+    let gateway = Gateway::new(world.clone(), &settings, Arc::clone(&metrics)).unwrap();
+    Assistants::new(world.clone(), Arc::new(gateway), metrics, &settings)
 }
 
 /// Another project, for which nothing of the usual one is there.

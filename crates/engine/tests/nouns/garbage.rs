@@ -9,7 +9,7 @@ use locum_engine::{
     ports::{Blob, BlobEntry, BlobError, BlobStream, Blobs, World},
     store::RowCounts,
 };
-use locum_testkit::Fault;
+use locum_testkit::{Dialect, Fault};
 
 use crate::desk::{Desk, a_profile, bytes, says};
 
@@ -177,7 +177,7 @@ fn runs_that_nobody_attends_to_expire() {
     let thread = desk.thread(&["hello"]);
     let run = desk.begin_run(&thread);
     desk.wait(Duration::from_secs(1));
-    desk.handles.tasks.kill();
+    let desk = desk.after_a_kill();
     desk.wait(Duration::from_secs(600));
     assert_eq!(desk.collect(true).expired_runs, 1);
     assert_eq!(desk.collect(true).expired_runs, 1);
@@ -188,4 +188,38 @@ fn runs_that_nobody_attends_to_expire() {
     assert_eq!(desk.run(found).unwrap().status, RunStatus::Expired);
     assert_eq!(desk.collect(false), Collected::default());
     desk.message(&thread, says("again")).unwrap();
+}
+
+#[test]
+fn runs_that_have_time_left_are_left_to_whoever_serves() {
+    let desk = Desk::new();
+    desk.handles.upstream.openai([Fault::Silent, Fault::Silent]);
+    let early = desk.thread(&["hello"]);
+    desk.begin_run(&early);
+    desk.wait(Duration::from_secs(1));
+    let desk = desk.after_a_kill();
+    desk.wait(Duration::from_secs(300));
+    let late = desk.thread(&["hello"]);
+    let run = desk.begin_run(&late);
+    desk.wait(Duration::from_secs(1));
+    let desk = desk.after_a_kill();
+    desk.wait(Duration::from_secs(310));
+    let asked = desk.handles.upstream.asked(Dialect::OpenAi);
+    assert_eq!(desk.collect(false).expired_runs, 1);
+    assert_eq!(desk.handles.upstream.asked(Dialect::OpenAi), asked);
+    let found = desk
+        .assistants
+        .retrieve_run(&desk.project, &late.id, &run.id);
+    assert_eq!(desk.run(found).unwrap().status, RunStatus::InProgress);
+    assert!(
+        desk.run(
+            desk.world
+                .store
+                .claim_runs(desk.world.unix_ms(), "next", u64::MAX >> 12, 9)
+        )
+        .unwrap()
+        .iter()
+        .any(|claimed| claimed.run.id == run.id),
+        "whoever serves next may claim it at once"
+    );
 }
