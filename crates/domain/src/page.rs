@@ -2,7 +2,7 @@
 
 /// Which page of a list is wanted.
 ///
-/// Lists are ordered by creation; objects of the same second keep the order in which they were stored. A cursor names an
+/// Lists are in the order in which objects were stored, which is that of their creation. A cursor names an
 /// object of the list; one that was deleted meanwhile still says where the list goes on, until it is collected.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PageQuery {
@@ -28,7 +28,7 @@ impl Default for PageQuery {
     }
 }
 
-/// The order of a list by creation.
+/// The order of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Order {
     /// Oldest first.

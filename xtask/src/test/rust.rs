@@ -11,10 +11,11 @@ use crate::{
 };
 
 /// The crates that must compile for Cloudflare's host as they are.
-const CORE: [&str; 4] = [
+const CORE: [&str; 5] = [
     "locum-domain",
     "locum-providers",
     "locum-engine",
+    "locum-store-sql",
     "locum-api",
 ];
 const WASM: &str = "wasm32-unknown-unknown";

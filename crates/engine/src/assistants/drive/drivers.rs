@@ -2,7 +2,7 @@
 //! vanishes.
 
 use std::{
-    collections::HashMap,
+    collections::BTreeMap,
     future::poll_fn,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -33,7 +33,8 @@ pub(in crate::assistants) struct Drivers {
 
 #[derive(Default)]
 struct Inner {
-    bells: HashMap<RunId, Vec<Arc<Bell>>>,
+    /// In an order, so that a simulation repeats.
+    bells: BTreeMap<RunId, Vec<Arc<Bell>>>,
     places: usize,
     orphans: Vec<Orphan>,
     closed: bool,
