@@ -33,6 +33,7 @@ def config(scripted_url: str) -> dict:
             model("gemini-flash-latest", mock_response=GEMINI_TEXT),
             # LiteLLM itself reads Gemini's protocol here, asks in OpenAI's, and says the answer in Gemini's.
             model("gemini-translated", api_base=f"{scripted_url}/v1", api_key=UPSTREAM_KEY),
+            model("gpt-translated", api_base=f"{scripted_url}/v1", api_key=UPSTREAM_KEY),
             model("text-embedding-3-small", **vectors),
         ],
         "general_settings": {"master_key": KEY},

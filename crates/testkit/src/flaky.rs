@@ -49,6 +49,19 @@ pub struct Odds {
     pub longest_away: Duration,
 }
 
+/// What has happened to calls.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// They failed, and nothing was done.
+    pub failures: u64,
+    /// They were done, but the answer was lost.
+    pub lost_answers: u64,
+    /// The process died, and nothing was done.
+    pub deaths_before: u64,
+    /// They were done, and the process died.
+    pub deaths_after: u64,
+}
+
 /// The odds, and the dice. Clones are the same weather, over all processes that share a store.
 #[derive(Debug, Clone)]
 pub struct Weather {
@@ -60,6 +73,7 @@ struct Sky {
     odds: Odds,
     dice: SeededEntropy,
     away_until: Duration,
+    tally: Tally,
 }
 
 /// What happens to one call.
@@ -86,6 +100,7 @@ impl Weather {
                 odds: Odds::default(),
                 dice: SeededEntropy::new(seed),
                 away_until: Duration::ZERO,
+                tally: Tally::default(),
             })),
         }
     }
@@ -100,6 +115,23 @@ impl Weather {
         let mut sky = self.sky();
         sky.odds = Odds::default();
         sky.away_until = Duration::ZERO;
+    }
+
+    /// What has happened up to now.
+    pub fn tally(&self) -> Tally {
+        self.sky().tally
+    }
+
+    fn count(&self, what: What) {
+        let mut sky = self.sky();
+        let tally = &mut sky.tally;
+        match what {
+            What::Fine => {}
+            What::FailsBefore => tally.failures += 1,
+            What::FailsAfter => tally.lost_answers += 1,
+            What::DiesBefore => tally.deaths_before += 1,
+            What::DiesAfter => tally.deaths_after += 1,
+        }
     }
 
     fn fate(&self, now: Duration) -> Fate {
@@ -178,11 +210,18 @@ impl FlakyStore {
             self.clock.sleep(fate.before).await;
         }
         match fate.what {
-            What::FailsBefore => return Err(away()),
-            What::DiesBefore => return self.die().await,
+            What::FailsBefore => {
+                self.weather.count(fate.what);
+                return Err(away());
+            }
+            What::DiesBefore => {
+                self.weather.count(fate.what);
+                return self.die().await;
+            }
             What::Fine | What::FailsAfter | What::DiesAfter => {}
         }
         let outcome = call.await;
+        self.weather.count(fate.what);
         if !fate.after.is_zero() {
             self.clock.sleep(fate.after).await;
         }

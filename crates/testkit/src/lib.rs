@@ -53,7 +53,7 @@ pub use clock::VirtualClock;
 pub use dialect::Dialect;
 pub use entropy::SeededEntropy;
 pub use fault::Fault;
-pub use flaky::{FlakyStore, Odds, Weather};
+pub use flaky::{FlakyStore, Odds, Tally, Weather};
 pub use gemini::signature;
 pub use memory::MemoryTransport;
 pub use script::Scripted;

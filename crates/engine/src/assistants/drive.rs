@@ -38,6 +38,8 @@ use crate::ports::PortFuture;
 pub(super) const LEASE: Duration = Duration::from_secs(10);
 /// The shortest wait for a moment that seems to have passed already.
 const SHORTEST_WAIT: Duration = Duration::from_millis(100);
+/// How often the store is asked what others did to a run, while nothing of it is stored: its bell rings in this process alone.
+const LOOK: Duration = Duration::from_secs(3);
 /// How many pieces of an answer are taken together at most.
 const MOST_TOGETHER: usize = 64;
 
@@ -62,6 +64,7 @@ pub(super) struct Driver {
     /// Providers whose answer to this call broke off.
     avoid: Vec<&'static str>,
     timer: Option<PortFuture<'static, ()>>,
+    look: Option<PortFuture<'static, ()>>,
     logbook: Logbook,
 }
 
@@ -94,6 +97,7 @@ enum Stop {
 /// What a driver waits for.
 enum Wake {
     Bell,
+    Look,
     Time,
     Heard(Vec<Heard>),
 }
@@ -121,6 +125,7 @@ impl Driver {
             shown: false,
             avoid: Vec::new(),
             timer: None,
+            look: None,
         }
     }
 
@@ -182,6 +187,10 @@ impl Driver {
                     Wake::Heard(heard) => self.inputs(heard),
                     Wake::Time => vec![Input::Tick],
                     Wake::Bell => match self.look_again().await {
+                        Ok(inputs) => inputs,
+                        Err(stop) => return stop,
+                    },
+                    Wake::Look => match self.glance().await {
                         Ok(inputs) => inputs,
                         Err(stop) => return stop,
                     },
@@ -297,6 +306,12 @@ impl Driver {
     fn poll_wake(&mut self, context: &mut Context<'_>) -> Poll<Wake> {
         if self.place.bell().poll_rung(context).is_ready() {
             return Poll::Ready(Wake::Bell);
+        }
+        let clock = &self.assistants.world.clock;
+        let look = self.look.get_or_insert_with(|| clock.sleep(LOOK));
+        if look.as_mut().poll(context).is_ready() {
+            self.look = None;
+            return Poll::Ready(Wake::Look);
         }
         let mut heard = Vec::new();
         while heard.len() < MOST_TOGETHER

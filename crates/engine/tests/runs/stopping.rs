@@ -6,6 +6,7 @@ use locum_domain::{
     message::{MessageIncomplete, MessageStatus},
     run::{RunStatus, StepStatus},
 };
+use locum_engine::ports::Clock;
 use locum_testkit::{Dialect, Fault};
 
 use crate::desk::{Desk, new_run, profile, text_of, with_tools};
@@ -23,7 +24,7 @@ fn a_run_is_cancelled_while_its_model_speaks() {
     assert_eq!(desk.cancel(&run).unwrap().status, RunStatus::Cancelling);
     let before = desk.handles.clock.clone();
     let seen = desk.watch(started);
-    assert_eq!(locum_engine::ports::Clock::now(&before).as_secs(), 1);
+    assert_eq!(before.now().as_secs(), 1);
     let told = seen.told();
     assert_eq!(
         told[told.len() - 5..],
@@ -155,4 +156,52 @@ fn a_run_expires_while_it_waits_for_outputs() {
         "Runs in status \"expired\" do not accept tool outputs."
     );
     desk.start_unwatched(&thread, new_run(&assistant));
+}
+
+#[test]
+fn a_run_is_cancelled_by_another_process_than_drives_it() {
+    let desk = Desk::set(&[("PROVIDER_TIMEOUT", "600000")]);
+    desk.attend(false);
+    desk.handles.upstream.openai([Fault::Silent]);
+    let assistant = desk.assistant(profile("gpt-4.1-mini"));
+    let thread = desk.thread(&["hello"]);
+    let run = desk.start_unwatched(&thread, new_run(&assistant));
+    desk.wait(20);
+    let other = desk.another();
+    assert_eq!(other.cancel(&run).unwrap().status, RunStatus::Cancelling);
+    desk.wait(4);
+    assert_eq!(desk.status(&run), RunStatus::Cancelled);
+    assert!(desk.handles.upstream.last(Dialect::OpenAi).is_cancelled());
+}
+
+#[test]
+fn a_run_that_is_cancelled_before_it_could_wait_is_never_said_to_wait() {
+    let desk = Desk::new();
+    desk.attend(false);
+    desk.handles.upstream.pace(Duration::from_millis(200));
+    let assistant = desk.assistant(with_tools("gpt-4.1-mini", &["get_weather"]));
+    let thread = desk.thread(&["call get_weather"]);
+    let started = desk.start(&thread, new_run(&assistant)).unwrap();
+    let run = started.run.clone();
+    let clock = desk.handles.clock.clone();
+    for _ in 0..100 {
+        if !desk.steps(&run).is_empty() {
+            break;
+        }
+        desk.run(clock.sleep(Duration::from_millis(50)));
+    }
+    // The driver finds out when it wants to store that the run waits.
+    desk.another().cancel(&run).unwrap();
+    let cancelled_at = clock.now();
+    let told = desk.watch(started).told();
+    assert!(clock.now() - cancelled_at < Duration::from_secs(3));
+    assert_eq!(
+        told[told.len() - 3..],
+        ["run.cancelling", "step.Cancelled", "run.cancelled"],
+        "{told:?}"
+    );
+    assert!(
+        !told.contains(&"run.requires_action".to_owned()),
+        "{told:?}"
+    );
 }

@@ -10,7 +10,7 @@ use std::{
 };
 
 use axum::body::Body;
-use http::{Request, Response};
+use http::{HeaderValue, Request, Response, header::CONNECTION};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use locum_api::ClientAddr;
@@ -105,16 +105,18 @@ where
 
     fn call(&self, request: Request<hyper::body::Incoming>) -> Self::Future {
         let answering = Answering::begin(&self.progress, &self.everywhere);
-        let mut request = request.map(|body| {
-            Body::new(Incoming {
-                body,
-                progress: Arc::clone(&self.progress),
-            })
-        });
+        let mut request =
+            request.map(|body| Body::new(Incoming::new(body, Arc::clone(&self.progress))));
         request.extensions_mut().insert(ClientAddr(self.peer));
         let answer = self.service.clone().oneshot(request);
+        let progress = Arc::clone(&self.progress);
         Box::pin(async move {
-            let response = answer.await?;
+            let mut response = answer.await?;
+            // No other request can follow a body that nobody read: a client that is not told would send one.
+            if progress.has_unread_body() {
+                let close = HeaderValue::from_static("close");
+                response.headers_mut().insert(CONNECTION, close);
+            }
             Ok(response.map(|body| Outgoing { body, answering }))
         })
     }

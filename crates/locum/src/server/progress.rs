@@ -6,7 +6,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering::Relaxed},
     },
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use axum::body::HttpBody;
@@ -76,13 +76,25 @@ impl Drop for Answering {
 
 /// A request's body that notes when nobody read it to its end.
 pub(super) struct Incoming<B: HttpBody> {
-    pub body: B,
-    pub progress: Arc<Progress>,
+    body: B,
+    progress: Arc<Progress>,
+    /// Whether its end was read. A chunked body does not know it by itself.
+    ended: bool,
+}
+
+impl<B: HttpBody> Incoming<B> {
+    pub fn new(body: B, progress: Arc<Progress>) -> Self {
+        Self {
+            body,
+            progress,
+            ended: false,
+        }
+    }
 }
 
 impl<B: HttpBody> Drop for Incoming<B> {
     fn drop(&mut self) {
-        if !self.body.is_end_stream() {
+        if !self.ended && !self.body.is_end_stream() {
             self.progress.unread.store(true, Relaxed);
         }
     }
@@ -96,7 +108,9 @@ impl<B: HttpBody + Unpin> HttpBody for Incoming<B> {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
+        self.ended = frame.is_none();
+        Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {

@@ -5,7 +5,7 @@
 
 use std::{sync::atomic::Ordering, time::Duration};
 
-use locum_domain::run::{Input, Machine, Open, Output, Run, RunStatus};
+use locum_domain::run::{Input, Machine, Open, Output, Run, RunEvent, RunStatus};
 use tracing::warn;
 
 use super::{Driver, LEASE, Stop};
@@ -82,6 +82,7 @@ impl Driver {
                     self.version += 1;
                     self.leased_until_ms = lease_end;
                     self.owes_commit = false;
+                    self.look = None;
                     return Ok(());
                 }
                 Ok(false) => {
@@ -96,6 +97,9 @@ impl Driver {
                     }
                     unsure = false;
                     let inputs = self.adopt(stored);
+                    if !inputs.is_empty() {
+                        unsay_waiting(output);
+                    }
                     let more = self.feed(inputs);
                     super::add(output, more);
                 }
@@ -114,6 +118,21 @@ impl Driver {
         }
         let stored = self.load().await?;
         Ok(self.adopt(stored))
+    }
+
+    /// The same, where nobody said that there is something to be seen: a store that is away is not waited for.
+    pub(super) async fn glance(&mut self) -> Result<Vec<Input>, Stop> {
+        let run = self.machine.run();
+        let store = &self.assistants.world.store;
+        match store.run(&self.project, &run.thread_id, &run.id).await {
+            Ok(Some(stored)) if stored.token == self.token => Ok(self.adopt(stored)),
+            Ok(Some(_)) => {
+                self.assistants.metrics.lease_lost();
+                Err(Stop::Fenced)
+            }
+            Ok(None) => Err(Stop::Fenced),
+            Err(_) => Ok(Vec::new()),
+        }
     }
 
     /// The run as it is stored, if it is still ours.
@@ -174,6 +193,14 @@ impl Driver {
         }
         Vec::new()
     }
+}
+
+/// Takes out that the run waits for outputs: it was cancelled before that was stored, so that it never did.
+fn unsay_waiting(output: &mut Output) {
+    output.events.retain(|event| match event {
+        RunEvent::RunChanged(run) => run.status != RunStatus::RequiresAction,
+        _ => true,
+    });
 }
 
 /// A machine for a run as it was loaded.
