@@ -18,6 +18,7 @@ mod server;
 mod stage;
 mod traffic;
 mod upstream;
+mod verdict;
 mod wire;
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use crate::cases::Case;
 use crate::keeping::Keeping;
 use crate::measure::{median, quartiles};
+use crate::verdict::verdict;
 
 const IDLE_AIM_MIB: f64 = 12.0;
 const LOADED_AIM_MIB: f64 = 20.0;
@@ -295,25 +296,6 @@ impl Report {
             text.push_str(" **This was a quick run: the figures are rough.**");
         }
         text.push('\n');
-    }
-}
-
-/// The aim as text, and whether the value meets it as both are printed.
-pub fn verdict(
-    value: f64,
-    aim: Option<f64>,
-    show: impl Fn(f64) -> String,
-) -> (String, &'static str) {
-    match aim {
-        None => ("–".to_owned(), ""),
-        Some(aim) => (
-            format!("≤ {}", show(aim)),
-            if (value * 100.0).round() <= (aim * 100.0).round() {
-                "met"
-            } else {
-                "**missed**"
-            },
-        ),
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! Read in this order: this page (what there is), `profiles`, `threads`, `messages`, `files` (the use cases of each noun),
 //! `runs` (runs as clients ask for them), [`audience`] (who watches a run), `drive` (the loop that carries a run through its
-//! life), `context` (what a model is shown of a thread), `attend` (runs that nobody drives, leases, stopping), [`garbage`].
+//! life), `context` (what a model is shown of a thread), `lease` (for how long a claim holds), `attend` (runs that nobody
+//! drives, leases, stopping), [`garbage`].
 
 mod attend;
 pub mod audience;
@@ -10,6 +11,7 @@ mod context;
 mod drive;
 mod files;
 pub mod garbage;
+mod lease;
 mod messages;
 mod paging;
 mod profiles;

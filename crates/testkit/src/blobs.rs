@@ -97,3 +97,47 @@ impl Blobs for MemoryBlobs {
             .collect())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::VirtualClock;
+
+    fn stream(pieces: Vec<Result<Bytes, BlobError>>) -> BlobStream {
+        Box::pin(stream::iter(pieces))
+    }
+
+    #[test]
+    fn a_blob_is_there_whole_or_not_at_all() {
+        let clock = VirtualClock::new();
+        let blobs = MemoryBlobs::new(Arc::new(clock.clone()));
+        let long = Bytes::from(vec![7; PIECE_BYTES + 1]);
+        clock.run(async {
+            let pieces = vec![Ok(long.clone()), Ok(Bytes::from_static(b"end"))];
+            let size_bytes = PIECE_BYTES as u64 + 4;
+            assert_eq!(blobs.put("b", stream(pieces)).await, Ok(size_bytes));
+            let broken = BlobError::Failed("it broke".to_owned());
+            let pieces = vec![Ok(long.clone()), Err(broken.clone())];
+            assert_eq!(blobs.put("c", stream(pieces)).await, Err(broken));
+            assert_eq!(blobs.put("a", stream(Vec::new())).await, Ok(0));
+            assert_eq!(blobs.names(), ["a", "b"]);
+
+            let blob = blobs.read("b").await.unwrap().unwrap();
+            let pieces: Vec<Bytes> = blob.bytes.try_collect().await.unwrap();
+            assert_eq!(
+                (pieces.len(), pieces.concat().len() as u64),
+                (2, size_bytes)
+            );
+            assert_eq!(blob.size_bytes, size_bytes);
+            assert!(blobs.read("c").await.unwrap().is_none());
+
+            let listed = blobs.list(Some("a"), 9).await.unwrap();
+            assert_eq!(listed.len(), 1);
+            assert_eq!(listed[0].modified, clock.unix());
+            assert_eq!(blobs.list(None, 1).await.unwrap()[0].name, "a");
+            assert_eq!(blobs.delete("b").await, Ok(()));
+            assert_eq!(blobs.delete("b").await, Ok(()));
+            assert_eq!(blobs.names(), ["a"]);
+        });
+    }
+}

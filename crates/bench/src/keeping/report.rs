@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::raw;
-use crate::report::verdict;
+use crate::verdict::verdict;
 
 const WRITES_AIM: f64 = 0.7;
 const RUN_AIM_MS: f64 = 3.0;

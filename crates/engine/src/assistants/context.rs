@@ -15,15 +15,33 @@ mod turns;
 use locum_domain::{
     assistant::{AnswerFormat, Tool},
     chat::{ChatRequest, Message, Part, ResponseFormat, ToolChoice},
-    run::{RunError, RunErrorCode, Truncation},
+    id::{RunId, ThreadId},
+    project::Project,
+    run::{Plan, RunError, RunErrorCode, Truncation},
 };
 
 pub(super) use self::budget::Budget;
 use self::{backwards::Backwards, pictures::Pictures};
-use super::{Assistants, drive::Ask};
+use super::Assistants;
 
 /// Stands for a user's turn where a thread has no messages: there are providers that refuse a conversation without one.
 const NOTHING: &str = " ";
+
+/// What is asked of the model.
+pub(super) struct Ask {
+    pub project: Project,
+    pub thread: ThreadId,
+    pub run: RunId,
+    pub plan: Plan,
+    /// Whether the run has done anything before.
+    pub has_steps: bool,
+    /// What is left of the run's completion tokens.
+    pub max_tokens: Option<u32>,
+    /// What is left of the run's prompt tokens.
+    pub max_prompt_tokens: Option<u32>,
+    /// Providers that are asked last.
+    pub avoid: Vec<&'static str>,
+}
 
 /// What a model is asked.
 pub(super) struct Context {

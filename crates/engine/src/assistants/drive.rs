@@ -22,20 +22,15 @@ use locum_domain::{
 };
 use tracing::{Instrument, debug, error_span};
 
-pub(super) use self::{
-    call::Ask,
-    commit::{Pauses, machine_of},
-};
+pub(super) use self::commit::machine_of;
 use self::{
     call::{Call, Heard},
     drivers::Place,
     logbook::Logbook,
 };
-use super::{Assistants, audience::Audience};
+use super::{Assistants, audience::Audience, context::Ask};
 use crate::ports::PortFuture;
 
-/// How long a process may be silent before others take its runs over.
-pub(super) const LEASE: Duration = Duration::from_secs(10);
 /// The shortest wait for a moment that seems to have passed already.
 const SHORTEST_WAIT: Duration = Duration::from_millis(100);
 /// How often the store is asked what others did to a run, while nothing of it is stored: its bell rings in this process alone.

@@ -10,11 +10,11 @@ use locum_domain::{
     run::{RunError, RunErrorCode, Step},
 };
 
-use super::turns::turns;
+use super::{Ask, turns::turns};
 use crate::{
     assistants::{
         Assistants,
-        drive::{Ask, LEASE, Pauses},
+        lease::{LEASE, Pauses},
     },
     store::Stored,
 };

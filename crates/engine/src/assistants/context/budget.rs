@@ -8,7 +8,8 @@ use locum_domain::{
     chat::{Message, Part, ToolCall},
 };
 
-use crate::assistants::{Assistants, drive::Ask};
+use super::Ask;
+use crate::assistants::Assistants;
 
 /// What a model takes of which nothing is known.
 const USUAL_WINDOW: u32 = 128_000;

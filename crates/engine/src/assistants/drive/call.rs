@@ -10,13 +10,14 @@ use locum_domain::{
     chat::ChatEvent,
     error::ApiError,
     failure::FailureClass,
-    id::{RunId, ThreadId},
-    project::Project,
-    run::{Plan, RunError, RunErrorCode, ServedBy, Truncation},
+    run::{RunError, RunErrorCode, ServedBy, Truncation},
 };
 
 use crate::{
-    assistants::{Assistants, context::NoContext},
+    assistants::{
+        Assistants,
+        context::{Ask, NoContext},
+    },
     gateway::{ChatBody, ChatCall, ChatSource, EventStream, Served},
     metrics::Metrics,
     ports::PortFuture,
@@ -25,22 +26,6 @@ use crate::{
 
 /// How often a conversation that is too long for the model is shortened.
 const MAX_SHORTENED: u32 = 4;
-
-/// What is asked of the model.
-pub(in crate::assistants) struct Ask {
-    pub project: Project,
-    pub thread: ThreadId,
-    pub run: RunId,
-    pub plan: Plan,
-    /// Whether the run has done anything before.
-    pub has_steps: bool,
-    /// What is left of the run's completion tokens.
-    pub max_tokens: Option<u32>,
-    /// What is left of the run's prompt tokens.
-    pub max_prompt_tokens: Option<u32>,
-    /// Providers that are asked last.
-    pub avoid: Vec<&'static str>,
-}
 
 /// One call of the model.
 pub(super) enum Call {

@@ -3,47 +3,18 @@
 //! A commit names the version that it follows and the token of our claim. Refused, it means that a client changed the run, or
 //! that somebody else drives it; the store says which. A store that is away is asked again for as long as our claim holds.
 
-use std::{sync::atomic::Ordering, time::Duration};
+use std::sync::atomic::Ordering;
 
 use locum_domain::run::{Input, Machine, Open, Output, Run, RunEvent, RunStatus};
 use tracing::warn;
 
-use super::{Driver, LEASE, Stop};
+use super::{Driver, Stop};
 use crate::{
-    assistants::Assistants,
+    assistants::{Assistants, lease::Pauses},
     store::{Next, RunCommit, StoreError, StoredRun},
 };
 
-/// The first pause before the store is asked again; each further one is twice as long.
-const FIRST_PAUSE: Duration = Duration::from_millis(50);
-/// The longest pause.
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
-
-/// The pauses between two tries.
-pub(in crate::assistants) struct Pauses(Duration);
-
-impl Pauses {
-    /// None yet.
-    pub fn new() -> Self {
-        Self(FIRST_PAUSE)
-    }
-
-    /// How long the next one is.
-    pub fn next(&mut self) -> Duration {
-        let pause = self.0;
-        self.0 = (pause * 2).min(LONGEST_PAUSE);
-        pause
-    }
-}
-
 impl Assistants {
-    /// When a lease ends that begins now: milliseconds since 1970.
-    pub(in crate::assistants) fn lease_end(&self) -> u64 {
-        self.world
-            .unix_ms()
-            .saturating_add(u64::try_from(LEASE.as_millis()).unwrap_or(u64::MAX))
-    }
-
     /// Who goes on with a run that we drive. A lease ends at `lease_end`.
     pub(in crate::assistants) fn next_of(&self, run: &Run, lease_end: u64) -> Next<'_> {
         match run.status {
