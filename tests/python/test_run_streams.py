@@ -213,8 +213,9 @@ def test_plain_iteration_with_stream_true(threads, assistant, thread, provider):
 
 
 def test_a_failure_in_the_middle_keeps_what_was_shown(locum, openai_provider, start):
-    locum = start(**routed_to(openai_provider.upstream.url), PROVIDER_MAX_RETRIES="0")
-    openai_provider.upstream.script({"fault": "cut", "after": 4})
+    locum = start(**routed_to(openai_provider.upstream.url), PROVIDER_MAX_RETRIES="0", PROVIDER_TIMEOUT="700")
+    # It falls silent: one that broke off at once might do so before anybody was shown anything, and be asked again.
+    openai_provider.upstream.script({"fault": "stall", "after": 4})
     with locum.client() as client:
         assistant = client.beta.assistants.create(model=openai_provider.model)
         thread = client.beta.threads.create(messages=[{"role": "user", "content": "one two three four five six"}])
