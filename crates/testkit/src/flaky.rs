@@ -2,6 +2,7 @@
 //! asked it.
 
 use std::{
+    collections::VecDeque,
     future::{Future, pending},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -73,6 +74,9 @@ struct Sky {
     odds: Odds,
     dice: SeededEntropy,
     away_until: Duration,
+    /// Of the coming changes of runs, whether their answer is lost.
+    losing: VecDeque<bool>,
+    run_writes: usize,
     tally: Tally,
 }
 
@@ -100,6 +104,8 @@ impl Weather {
                 odds: Odds::default(),
                 dice: SeededEntropy::new(seed),
                 away_until: Duration::ZERO,
+                losing: VecDeque::new(),
+                run_writes: 0,
                 tally: Tally::default(),
             })),
         }
@@ -115,6 +121,21 @@ impl Weather {
         let mut sky = self.sky();
         sky.odds = Odds::default();
         sky.away_until = Duration::ZERO;
+    }
+
+    /// The store is away for every call until this moment of the clock.
+    pub fn away_until(&self, moment: Duration) {
+        self.sky().away_until = moment;
+    }
+
+    /// Of the coming calls that add a run or change one, those that are `true` are done, but their answer is lost.
+    pub fn lose_answers(&self, which: &[bool]) {
+        self.sky().losing.extend(which);
+    }
+
+    /// How often something of runs was written, leases included.
+    pub fn run_writes(&self) -> usize {
+        self.sky().run_writes
     }
 
     /// What has happened up to now.
@@ -134,7 +155,8 @@ impl Weather {
         }
     }
 
-    fn fate(&self, now: Duration) -> Fate {
+    /// What happens to a call of the port's method `call`.
+    fn fate(&self, now: Duration, call: &str) -> Fate {
         let mut sky = self.sky();
         let odds = sky.odds;
         let some = |dice: &SeededEntropy, most: Duration| {
@@ -167,6 +189,15 @@ impl Weather {
         }
         if now < sky.away_until && what == What::Fine {
             what = What::FailsBefore;
+        }
+        let changes_run = matches!(call, "insert_run" | "commit_run");
+        if what == What::Fine && changes_run && sky.losing.pop_front() == Some(true) {
+            what = What::FailsAfter;
+        }
+        if what != What::FailsBefore
+            && (changes_run || matches!(call, "renew_leases" | "release_leases"))
+        {
+            sky.run_writes += 1;
         }
         Fate {
             before,
@@ -204,8 +235,8 @@ impl FlakyStore {
         }
     }
 
-    async fn meet<T>(&self, call: impl Future<Output = Stored<T>> + Send) -> Stored<T> {
-        let fate = self.weather.fate(self.clock.now());
+    async fn meet<T>(&self, name: &str, call: impl Future<Output = Stored<T>> + Send) -> Stored<T> {
+        let fate = self.weather.fate(self.clock.now(), name);
         if !fate.before.is_zero() {
             self.clock.sleep(fate.before).await;
         }
@@ -249,7 +280,7 @@ macro_rules! exposed {
         #[async_trait]
         impl $part for FlakyStore {
             $(async fn $name(&self, $($arg: $type),*) -> Stored<$answer> {
-                self.meet(self.inner.$name($($arg),*)).await
+                self.meet(stringify!($name), self.inner.$name($($arg),*)).await
             })+
         }
     };

@@ -22,10 +22,8 @@ use locum_engine::{
     ports::{Clock, World},
     settings::Settings,
 };
-use locum_testkit::{Dialect, Handles, Tasks, UPSTREAM_KEY, world};
+use locum_testkit::{Dialect, FlakyStore, Handles, Tasks, UPSTREAM_KEY, Weather, world};
 use serde_json::{Value, json};
-
-use crate::flaky::{FlakyStore, Mood};
 
 /// One process, and the world that it shares with others.
 pub struct Desk {
@@ -35,7 +33,7 @@ pub struct Desk {
     /// This process's tasks.
     pub tasks: Tasks,
     /// What the store does to every process.
-    pub mood: Mood,
+    pub weather: Weather,
     pub project: Project,
     world: World,
     settings: Settings,
@@ -69,14 +67,15 @@ impl Desk {
         };
         let settings = Settings::from_lookup(&lookup).unwrap();
         let (mut world, handles) = world(1);
-        let mood = Mood::default();
-        world.store = Arc::new(FlakyStore {
-            inner: handles.store.clone(),
-            mood: mood.clone(),
-            clock: handles.clock.clone(),
-        });
+        let weather = Weather::new(1);
         let tasks = handles.tasks.clone();
-        Self::open(world, handles, tasks, mood, settings)
+        world.store = Arc::new(FlakyStore::new(
+            Arc::new(handles.store.clone()),
+            weather.clone(),
+            handles.clock.clone(),
+            tasks.clone(),
+        ));
+        Self::open(world, handles, tasks, weather, settings)
     }
 
     /// Another process over the same store.
@@ -91,12 +90,18 @@ impl Desk {
             world,
             handles,
             tasks,
-            self.mood.clone(),
+            self.weather.clone(),
             self.settings.clone(),
         )
     }
 
-    fn open(world: World, handles: Handles, tasks: Tasks, mood: Mood, settings: Settings) -> Self {
+    fn open(
+        world: World,
+        handles: Handles,
+        tasks: Tasks,
+        weather: Weather,
+        settings: Settings,
+    ) -> Self {
         let metrics = Arc::new(Metrics::new());
         let gateway = Gateway::new(world.clone(), &settings, Arc::clone(&metrics)).unwrap();
         let gateway = Arc::new(gateway);
@@ -105,7 +110,7 @@ impl Desk {
             metrics,
             handles,
             tasks,
-            mood,
+            weather,
             project: Project::default(),
             world,
             settings,

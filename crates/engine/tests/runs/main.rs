@@ -2,8 +2,6 @@
 
 #[cfg(test)]
 mod desk;
-#[cfg(test)]
-mod flaky;
 
 #[cfg(test)]
 mod asking;

@@ -115,10 +115,10 @@ fn leases_are_renewed_while_a_model_thinks() {
     assert_eq!(seen.run().status, RunStatus::Completed);
     assert_eq!(desk.asked(Dialect::OpenAi), 1);
     // About one renewal every three seconds, and nothing when it is over.
-    let writes = desk.mood.writes();
+    let writes = desk.weather.run_writes();
     assert!((35..=50).contains(&writes), "{writes}");
     desk.wait(200);
-    assert_eq!(desk.mood.writes(), writes);
+    assert_eq!(desk.weather.run_writes(), writes);
 }
 
 #[test]
@@ -163,7 +163,7 @@ fn a_store_that_is_away_for_a_while_fails_no_run() {
         if begins > 0 {
             desk.wait(begins);
         }
-        desk.mood
+        desk.weather
             .away_until(now + Duration::from_secs(begins + lasts));
         let seen = desk.watch(started);
         assert!(seen.error.is_none(), "{begins} {lasts}");
@@ -182,7 +182,7 @@ fn a_store_that_is_away_for_long_delays_its_runs() {
     let started = desk.start(&thread, new_run(&assistant)).unwrap();
     let now = desk.handles.clock.now();
     desk.wait(1);
-    desk.mood.away_until(now + Duration::from_secs(60));
+    desk.weather.away_until(now + Duration::from_secs(60));
     let error = desk
         .start(&thread, new_run(&assistant))
         .map(|_| ())
@@ -213,7 +213,7 @@ fn an_answer_of_the_store_that_is_lost_changes_nothing() {
         desk.handles.upstream.pace(Duration::from_millis(10));
         let assistant = desk.assistant(profile("gpt-4.1-mini"));
         let thread = desk.thread(&["hello"]);
-        desk.mood.lose_answers(&lost);
+        desk.weather.lose_answers(&lost);
         let started = desk.start(&thread, new_run(&assistant));
         assert_eq!(started.is_err(), lost[0]);
         desk.wait(30);
@@ -235,7 +235,7 @@ fn the_store_loses_its_answer_to_outputs() {
     let assistant = desk.assistant(with_tools("gpt-4.1-mini", &["get_weather"]));
     let thread = desk.thread(&["call get_weather"]);
     let run = desk.follow(&thread, new_run(&assistant)).run();
-    desk.mood.lose_answers(&[true]);
+    desk.weather.lose_answers(&[true]);
     let outputs = [(run.required_calls[0].id.as_str(), "hot")];
     let error = desk.submit(&run, &outputs).map(|_| ()).unwrap_err();
     assert_eq!(error.status, 503);
@@ -308,7 +308,7 @@ fn an_idle_process_writes_nothing() {
     let desk = Desk::new();
     desk.attend(true);
     desk.wait(1);
-    let writes = desk.mood.writes();
+    let writes = desk.weather.run_writes();
     desk.wait(100);
-    assert_eq!(desk.mood.writes(), writes);
+    assert_eq!(desk.weather.run_writes(), writes);
 }

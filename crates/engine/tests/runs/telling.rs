@@ -77,7 +77,7 @@ fn nobody_has_to_watch() {
         assert_eq!(desk.status(&run), RunStatus::Completed);
         assert_eq!(desk.said(&thread)[1], "echo: one two three four");
         // Made, the first content, the end: no more; and less where all comes at once.
-        assert_eq!(desk.mood.writes(), if pace == 0 { 2 } else { 3 });
+        assert_eq!(desk.weather.run_writes(), if pace == 0 { 2 } else { 3 });
     }
 }
 
