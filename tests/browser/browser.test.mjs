@@ -121,3 +121,25 @@ test("a page that stops reading cancels the upstream", async () => {
   }, GEMINI_MODEL);
   await waitUntil(async () => (await world.gemini.requests())[0].cancelled, "the cancellation");
 });
+
+test("an assistant's program runs in a page, polled at the server's pace and streamed", async () => {
+  await world.gemini.script(dialects.gemini.textStream("Good ", "day."), dialects.gemini.textStream("Good ", "bye."));
+  const seen = await page.evaluate(async (model) => {
+    const { assistants, threads } = window.client().beta;
+    const assistant = await assistants.create({ model });
+    const thread = await threads.create({ messages: [{ role: "user", content: "Hello" }] });
+    const begun = performance.now();
+    const polled = await threads.runs.createAndPoll(thread.id, { assistant_id: assistant.id });
+    const elapsed = performance.now() - begun;
+    const watching = threads.runs.stream(thread.id, { assistant_id: assistant.id });
+    const deltas = [];
+    watching.on("textDelta", (delta) => deltas.push(delta.value));
+    const watched = await watching.finalRun();
+    const deleted = await threads.delete(thread.id);
+    return { statuses: [polled.status, watched.status], elapsed, text: deltas.join(""), deleted: deleted.deleted };
+  }, GEMINI_MODEL);
+  assert.deepEqual(seen.statuses, ["completed", "completed"]);
+  assert.ok(seen.elapsed < 3000, "the SDK's own pace is five seconds");
+  assert.equal(seen.text, "Good bye.");
+  assert.equal(seen.deleted, true);
+});

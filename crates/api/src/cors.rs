@@ -20,10 +20,11 @@ use crate::{edge, guard};
 const MAX_AGE: Duration = Duration::from_secs(7200);
 
 /// Headers of an answer that a web page may read.
-const EXPOSED: [HeaderName; 12] = [
+const EXPOSED: [HeaderName; 13] = [
     edge::REQUEST_ID,
     edge::PROCESSING_MS,
     edge::OPENAI_VERSION,
+    edge::POLL_AFTER_MS,
     edge::PROVIDER,
     edge::MODEL,
     edge::FALLBACK,

@@ -26,6 +26,8 @@ use crate::{App, client, error, visit::Visit};
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// `openai-processing-ms`.
 pub(crate) const PROCESSING_MS: HeaderName = HeaderName::from_static("openai-processing-ms");
+/// `openai-poll-after-ms`: when to ask again for a run that has not ended.
+pub(crate) const POLL_AFTER_MS: HeaderName = HeaderName::from_static("openai-poll-after-ms");
 /// `openai-version`.
 pub(crate) const OPENAI_VERSION: HeaderName = HeaderName::from_static("openai-version");
 /// `x-locum-provider`: who answered, or failed last.

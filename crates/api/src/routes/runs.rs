@@ -7,7 +7,7 @@ use axum::{
     extract::{RawQuery, Request, State},
     response::Response,
 };
-use http::{HeaderName, HeaderValue};
+use http::HeaderValue;
 use locum_domain::{
     project::Project,
     run::{Run, RunStatus, ServedBy},
@@ -17,7 +17,7 @@ use locum_engine::assistants::StartedRun;
 use super::{event_stream, for_clients, json};
 use crate::{
     App, body,
-    edge::{FALLBACK, MODEL, PROVIDER},
+    edge::{self, FALLBACK, MODEL, PROVIDER},
     error::HttpError,
     path_ids::PathIds,
     stream,
@@ -28,9 +28,6 @@ use crate::{
         step::check_include,
     },
 };
-
-/// When OpenAI's SDKs are to ask again, in milliseconds.
-const POLL_AFTER_MS: HeaderName = HeaderName::from_static("openai-poll-after-ms");
 
 /// `POST /v1/threads/runs`
 pub(crate) async fn create_thread_and_run(
@@ -157,7 +154,7 @@ fn one(run: &Run) -> Response {
     let mut response = json(encode(&RunObject::from(run)));
     let headers = response.headers_mut();
     if let Some(after) = poll_after(run.status) {
-        headers.insert(POLL_AFTER_MS, after);
+        headers.insert(edge::POLL_AFTER_MS, after);
     }
     if let Some(ServedBy {
         provider,
