@@ -9,10 +9,11 @@ use std::{
 };
 
 use locum_engine::{
-    assistants::Assistants, gateway::Gateway, metrics::Metrics, ports::World, settings::Settings,
+    assistants::Assistants, gateway::Gateway, limit::Limiter, metrics::Metrics, ports::World,
+    settings::Settings,
 };
 
-use crate::{auth::Keys, limit::Limiter, routes::health::StorageProbe};
+use crate::{auth::Keys, routes::health::StorageProbe};
 
 /// One running Locum: what the handlers and the edge reach for.
 pub struct App {

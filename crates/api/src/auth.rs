@@ -1,8 +1,7 @@
 //! The keys that open Locum. They are compared as digests in constant time, so that an answer's time tells nothing of
 //! them, not even their length.
 
-use axum::extract::Request;
-use http::{HeaderMap, HeaderName, header};
+use http::{HeaderMap, HeaderName, Method, header};
 use locum_domain::{error::ApiError, project::Project};
 use locum_engine::settings::{Secret, Settings};
 use sha2::{Digest, Sha256};
@@ -58,12 +57,16 @@ impl Keys {
     ///
     /// # Errors
     /// 404 where the operator has set none; 401.
-    pub(crate) fn check_gc(&self, request: &Request) -> Result<(), ApiError> {
+    pub(crate) fn check_gc(
+        &self,
+        method: &Method,
+        path: &str,
+        headers: &HeaderMap,
+    ) -> Result<(), ApiError> {
         if self.gc.is_none() {
-            let (method, path) = (request.method().as_str(), request.uri().path());
-            return Err(ApiError::unknown_url(method, path));
+            return Err(ApiError::unknown_url(method.as_str(), path));
         }
-        check_bearer(request.headers(), &[&self.gc])
+        check_bearer(headers, &[&self.gc])
     }
 
     /// Whether the request has the key of clients, or that of metrics.

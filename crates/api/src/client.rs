@@ -10,12 +10,17 @@ use ipnet::IpNet;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClientAddr(pub SocketAddr);
 
+/// That the client speaks TLS to the host, or to what the host stands behind for good. The host puts it into each such
+/// request's extensions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OverTls;
+
 /// Whom a request is from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Client {
     /// The nearest address that is no trusted proxy's.
     pub(crate) address: IpAddr,
-    /// Whether a trusted proxy says that the client speaks TLS to it.
+    /// Whether the host knows, or a trusted proxy says, that the client speaks TLS.
     pub(crate) https: bool,
 }
 
@@ -26,15 +31,16 @@ pub(crate) fn identify(request: &Request, trusted: &[IpNet]) -> Client {
         .get::<ClientAddr>()
         .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |client| client.0.ip())
         .to_canonical();
+    let https = request.extensions().get::<OverTls>().is_some();
     if !is_trusted(peer, trusted) {
         return Client {
             address: peer,
-            https: false,
+            https,
         };
     }
     Client {
         address: forwarded_for(peer, request.headers(), trusted),
-        https: is_forwarded_https(request.headers()),
+        https: https || is_forwarded_https(request.headers()),
     }
 }
 

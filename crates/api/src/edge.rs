@@ -135,6 +135,23 @@ where
     }
 }
 
+/// The answer to a request that never came to a route, because `error` kept it from there. It says what every answer says.
+pub fn refuse(app: &App, error: ApiError) -> Response {
+    let (mut response, _) = error::render(error::unrendered(error), app.settings.node_env);
+    let request_id = app.world.ids().next("req_");
+    let headers = response.headers_mut();
+    for (name, value) in CONSTANT {
+        headers.insert(name, value);
+    }
+    insert_text(headers, REQUEST_ID, &request_id);
+    tracing::warn!(
+        request_id,
+        status = response.status().as_u16(),
+        "a request came to no route"
+    );
+    response
+}
+
 /// Puts on what every answer carries, and sees to it that its end is noticed.
 fn leave(mut visit: Visit, response: Response, https: bool) -> Response {
     let (mut response, error) = error::render(response, visit.app().settings.node_env);

@@ -5,6 +5,7 @@
 use std::{
     convert::Infallible,
     future::{Future, Ready, ready},
+    net::IpAddr,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -14,15 +15,10 @@ use axum::{extract::Request, response::Response};
 use futures_util::future::Either;
 use http::{HeaderMap, HeaderName};
 use locum_domain::error::ApiError;
+use locum_engine::ports::{LimitsError, PortFuture, Verdict};
 use tower::{Layer, Service};
 
-use crate::{
-    App, beta,
-    client::Client,
-    edge::integer,
-    error,
-    limit::{Verdict, go_duration},
-};
+use crate::{App, beta, client::Client, edge::integer, error, limit::go_duration};
 
 /// `x-ratelimit-limit-requests`: how many a window allows.
 pub(crate) const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit-requests");
@@ -58,46 +54,85 @@ impl GuardLayer {
         Self { app, access }
     }
 
-    /// Where the client stands with its limit, `None` where it has none; and why it may not come in. What its key decides
-    /// goes with the request.
-    fn examine(&self, request: &mut Request) -> (Option<Verdict>, Result<(), ApiError>) {
-        let verdict = self.count(request);
-        if let Some(verdict) = &verdict
+    /// What comes of a request that was counted, or needs no counting. What its key decides goes with it.
+    fn admit(&self, request: &mut Request, verdict: Option<Verdict>) -> Result<(), ApiError> {
+        if let Some(verdict) = verdict
             && !verdict.allowed
         {
             self.app.metrics.rate_limited();
             let settings = &self.app.settings;
-            let refusal = ApiError::too_many_requests(
+            return Err(ApiError::too_many_requests(
                 settings.rate_limit_requests,
                 settings.rate_limit_window,
                 verdict.reset,
-            );
-            return (Some(*verdict), Err(refusal));
+            ));
         }
-        let admitted = match self.access {
-            Access::ApiKey => self.admit(request),
+        match self.access {
+            Access::ApiKey => self.check_key(request),
             Access::MetricsKey => self.app.keys.check_metrics(request.headers()),
-            Access::GcKey => self.app.keys.check_gc(request),
+            Access::GcKey => {
+                let (method, path) = (request.method(), request.uri().path());
+                self.app.keys.check_gc(method, path, request.headers())
+            }
             Access::Open | Access::Probe => Ok(()),
-        };
-        (verdict, admitted)
+        }
     }
 
     /// Lets in whoever has the key of clients, and notes whose objects that key opens.
-    fn admit(&self, request: &mut Request) -> Result<(), ApiError> {
+    fn check_key(&self, request: &mut Request) -> Result<(), ApiError> {
         let project = self.app.keys.check(request.headers())?;
         request.extensions_mut().insert(project);
         beta::check(request.headers())
     }
 
-    fn count(&self, request: &Request) -> Option<Verdict> {
-        let limiter = self.app.limiter.as_ref()?;
+    /// Whether, and how, a request is counted.
+    fn counting(&self, request: &Request) -> Counting {
+        let Some(limiter) = &self.app.limiter else {
+            return Counting::Done(None);
+        };
         if self.access == Access::Probe || self.app.keys.lifts_limit(request.headers()) {
-            return None;
+            return Counting::Done(None);
         }
-        let client = request.extensions().get::<Client>()?;
-        Some(limiter.count(client.address, self.app.world.clock.now()))
+        let Some(client) = request.extensions().get::<Client>() else {
+            return Counting::Done(None);
+        };
+        let address = client.address;
+        match &self.app.world.limits {
+            None => Counting::Done(Some(limiter.count(address, self.app.world.clock.now()))),
+            Some(limits) => Counting::Asked(together(
+                Arc::clone(&self.app),
+                address,
+                limits.count(address),
+            )),
+        }
     }
+}
+
+/// How a request is counted.
+enum Counting {
+    /// It was, or need not be.
+    Done(Option<Verdict>),
+    /// Somebody else counts it.
+    Asked(PortFuture<'static, Option<Verdict>>),
+}
+
+/// Where the client stands with all processes together; with this one alone, where they cannot be asked.
+fn together(
+    app: Arc<App>,
+    client: IpAddr,
+    asked: PortFuture<'static, Result<Verdict, LimitsError>>,
+) -> PortFuture<'static, Option<Verdict>> {
+    Box::pin(async move {
+        match asked.await {
+            Ok(verdict) => Some(verdict),
+            Err(error) => {
+                tracing::warn!(%error, "requests are counted by this process alone");
+                app.metrics.counted_alone();
+                let limiter = app.limiter.as_ref()?;
+                Some(limiter.count(client, app.world.clock.now()))
+            }
+        }
+    })
 }
 
 impl<S> Layer<S> for GuardLayer {
@@ -118,26 +153,45 @@ pub(crate) struct Guard<S> {
     inner: S,
 }
 
-impl<S> Service<Request> for Guard<S>
+impl<S> Guard<S>
 where
     S: Service<Request, Response = Response, Error = Infallible>,
-    S::Future: Unpin,
+{
+    fn answer(&mut self, mut request: Request, verdict: Option<Verdict>) -> Guarded<S::Future> {
+        let answer = match self.layer.admit(&mut request, verdict) {
+            Ok(()) => Either::Left(self.inner.call(request)),
+            Err(refusal) => Either::Right(ready(Ok(error::unrendered(refusal)))),
+        };
+        Guarded { answer, verdict }
+    }
+}
+
+impl<S> Service<Request> for Guard<S>
+where
+    S: Service<Request, Response = Response, Error = Infallible> + Clone + Send + 'static,
+    S::Future: Unpin + Send,
 {
     type Response = Response;
     type Error = Infallible;
-    type Future = Guarded<S::Future>;
+    type Future = Either<Guarded<S::Future>, PortFuture<'static, Result<Response, Infallible>>>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, mut request: Request) -> Self::Future {
-        let (verdict, admitted) = self.layer.examine(&mut request);
-        let answer = match admitted {
-            Ok(()) => Either::Left(self.inner.call(request)),
-            Err(refusal) => Either::Right(ready(Ok(error::unrendered(refusal)))),
-        };
-        Guarded { answer, verdict }
+    fn call(&mut self, request: Request) -> Self::Future {
+        match self.layer.counting(&request) {
+            Counting::Done(verdict) => Either::Left(self.answer(request, verdict)),
+            Counting::Asked(asked) => {
+                // The one that is ready goes along; what stays gets ready again.
+                let fresh = self.clone();
+                let mut guard = std::mem::replace(self, fresh);
+                Either::Right(Box::pin(async move {
+                    let verdict = asked.await;
+                    guard.answer(request, verdict).await
+                }))
+            }
+        }
     }
 }
 

@@ -7,7 +7,8 @@ use axum::{
     handler::Handler,
     routing::{self, MethodRouter},
 };
-use http::Method;
+use http::{HeaderMap, Method};
+use locum_domain::project::Project;
 use tower::ServiceBuilder;
 
 use crate::{
@@ -102,6 +103,37 @@ pub const ROUTES: &[Route] = &[
     get("/metrics", "metrics", Access::MetricsKey, || routing::get(metrics)),
     get("/", "index", Access::Open, || routing::get(index)),
 ];
+
+/// The areas of paths whose answers stand on what is kept. All others need nothing but providers.
+const KEPT: [&str; 4] = ["/v1/assistants", "/v1/threads", "/v1/files", COLLECTING];
+/// What is kept is looked after here, by who has the key for it.
+const COLLECTING: &str = "/admin";
+
+fn is_within(path: &str, area: &str) -> bool {
+    path.strip_prefix(area)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+impl Route {
+    /// Whether its answer stands on what is kept.
+    pub fn stands_on_objects(&self) -> bool {
+        KEPT.iter().any(|area| is_within(self.path, area))
+    }
+}
+
+/// The project whose objects a request is about, if its key opens them: where each project's objects are in a place of their
+/// own, the request is answered there. `None` where it is answered where it came in, be it by a refusal.
+pub fn owner(app: &App, method: &Method, path: &str, headers: &HeaderMap) -> Option<Project> {
+    // A preflight, which comes without a key.
+    if *method == Method::OPTIONS || !KEPT.iter().any(|area| is_within(path, area)) {
+        return None;
+    }
+    if is_within(path, COLLECTING) {
+        app.keys.check_gc(method, path, headers).ok()?;
+        return Some(Project::default());
+    }
+    app.keys.check(headers).ok()
+}
 
 /// All of Locum's HTTP, as a service.
 pub fn router(app: Arc<App>) -> Router {

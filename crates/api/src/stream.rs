@@ -78,6 +78,11 @@ where
     KeptAlive::new(Encoded::new(events, RunEncoder::default()), clock)
 }
 
+/// The last event of a run's stream whose source is gone: for a host that passes on what another process tells.
+pub fn run_broken_off() -> Bytes {
+    run::broken_off_event()
+}
+
 /// The error as an event. Both of OpenAI's SDKs raise it.
 pub fn error_event(error: &ApiError) -> Bytes {
     let mut event = BytesMut::new();

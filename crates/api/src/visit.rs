@@ -19,7 +19,10 @@ use bytes::Bytes;
 use http::{HeaderName, Method, StatusCode, Uri};
 use http_body::{Frame, SizeHint};
 use locum_domain::failure::FailureClass;
-use locum_engine::trail::Trail;
+use locum_engine::{
+    ports::RequestPoint,
+    trail::{Notes, Trail},
+};
 use tracing::{Span, error_span, field::Empty, record_all};
 
 use crate::App;
@@ -135,6 +138,17 @@ impl Drop for Visit {
         self.app
             .metrics
             .request_ended(self.route, method, status, elapsed, &self.trail);
+        if let Some(analytics) = &self.app.world.analytics {
+            let notes = self.trail.notes();
+            analytics.request(&RequestPoint {
+                route: self.route,
+                method,
+                status,
+                error: self.error_word(&notes),
+                elapsed,
+                notes: &notes,
+            });
+        }
         if self.app.settings.traces.is_enabled() {
             record_all!(
                 self.span,
@@ -150,6 +164,12 @@ impl Drop for Visit {
 }
 
 impl Visit {
+    /// What went wrong, in a word.
+    fn error_word<'a>(&'a self, notes: &Notes) -> Option<&'a str> {
+        let failure = notes.failure.map(FailureClass::as_str);
+        failure.or(self.error.as_deref())
+    }
+
     /// Writes the line. What is ours or a provider's to mend is a warning.
     fn log(&self, status: u16, elapsed: Duration) {
         let notes = self.trail.notes();
@@ -176,7 +196,7 @@ impl Visit {
                     streamed = notes.operation.map(|_| notes.streamed),
                     client = %self.client,
                     client_request_id = self.client_request_id.as_deref(),
-                    error = notes.failure.map(FailureClass::as_str).or(self.error.as_deref()),
+                    error = self.error_word(&notes),
                     "request"
                 )
             };

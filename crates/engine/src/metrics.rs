@@ -83,6 +83,7 @@ pub struct Metrics {
     duration: Histograms<RouteLabels>,
     in_flight: Gauge,
     rate_limited: Counter,
+    counted_alone: Counter,
     first_token: Histograms<ProviderLabels>,
     tokens: Family<TokenLabels, Counter>,
     upstream_requests: Family<OutcomeLabels, Counter>,
@@ -117,6 +118,7 @@ impl Metrics {
             duration: Family::new_with_constructor(histogram),
             in_flight: Gauge::default(),
             rate_limited: Counter::default(),
+            counted_alone: Counter::default(),
             first_token: Family::new_with_constructor(histogram),
             tokens: Family::default(),
             upstream_requests: Family::default(),
@@ -152,6 +154,11 @@ impl Metrics {
             "rate_limited",
             "Requests refused by the rate limit",
             this.rate_limited.clone(),
+        );
+        registry.register(
+            "rate_limit_counted_alone",
+            "Requests that this process counted for itself, because it could not be done together",
+            this.counted_alone.clone(),
         );
         registry.register(
             "time_to_first_token_seconds",
@@ -242,6 +249,11 @@ impl Metrics {
     /// A request was refused by the rate limit.
     pub fn rate_limited(&self) {
         self.rate_limited.inc();
+    }
+
+    /// A request was counted by this process alone, although all should count together.
+    pub fn counted_alone(&self) {
+        self.counted_alone.inc();
     }
 
     /// A model's answer for a run is over.

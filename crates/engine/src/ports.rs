@@ -1,6 +1,6 @@
 //! What the engine needs of the world. A host implements each port once; tests bring their own.
 
-use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
+use std::{future::Future, net::IpAddr, pin::Pin, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -8,7 +8,11 @@ use futures_util::stream::Stream;
 use http::{Request, Response};
 use locum_domain::{error::ApiError, id::Ids, time::Timestamp};
 
-pub use crate::store::Store;
+pub use crate::{
+    analytics::{Analytics, RequestPoint, RunPoint},
+    limit::Verdict,
+    store::Store,
+};
 
 /// A future that a port returns.
 pub type PortFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -114,6 +118,17 @@ pub trait Blobs: Send + Sync {
     async fn list(&self, after: Option<&str>, limit: usize) -> Result<Vec<BlobEntry>, BlobError>;
 }
 
+/// Counts clients' requests for all processes together, by the rules of [`Limiter`](crate::limit::Limiter).
+pub trait Limits: Send + Sync {
+    /// Counts one request of `client`.
+    fn count(&self, client: IpAddr) -> PortFuture<'static, Result<Verdict, LimitsError>>;
+}
+
+/// Requests cannot be counted together at the moment.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("requests cannot be counted together: {0}")]
+pub struct LimitsError(pub String);
+
 /// The ports together.
 #[derive(Clone)]
 pub struct World {
@@ -129,6 +144,10 @@ pub struct World {
     pub store: Arc<dyn Store>,
     /// Keeps bytes.
     pub blobs: Arc<dyn Blobs>,
+    /// Counts clients' requests for all processes; `None` where this one counts for itself.
+    pub limits: Option<Arc<dyn Limits>>,
+    /// Takes a data point per request and per run; `None` where nobody wants them.
+    pub analytics: Option<Arc<dyn Analytics>>,
 }
 
 impl World {

@@ -271,6 +271,10 @@ pub trait RunStore: Send + Sync {
         limit: u32,
     ) -> Stored<Vec<StoredRun>>;
 
+    /// The moment from which on some run may be claimed: milliseconds since 1970. `None` where none is left that has not
+    /// ended.
+    async fn next_claim(&self) -> Stored<Option<u64>>;
+
     /// Extends all leases of `owner`.
     async fn renew_leases(&self, owner: &str, until_ms: u64) -> Stored<()>;
 

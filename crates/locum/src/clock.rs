@@ -19,6 +19,12 @@ impl SystemClock {
     }
 }
 
+/// Time since 1970-01-01 00:00 UTC. A machine whose clock stands before that is answered with that.
+pub fn since_1970() -> Duration {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.unwrap_or_default()
+}
+
 impl Default for SystemClock {
     fn default() -> Self {
         Self::new()
@@ -31,9 +37,7 @@ impl Clock for SystemClock {
     }
 
     fn unix(&self) -> Duration {
-        // A machine whose clock stands before 1970 is answered with 1970.
-        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-        since.unwrap_or_default()
+        since_1970()
     }
 
     fn sleep(&self, duration: Duration) -> PortFuture<'static, ()> {

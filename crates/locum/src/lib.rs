@@ -15,7 +15,6 @@ pub mod sqlite;
 pub mod storage;
 pub mod tasks;
 pub mod telemetry;
-mod time;
 pub mod transport;
 pub mod variables;
 pub mod world;

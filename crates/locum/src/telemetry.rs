@@ -1,13 +1,8 @@
 //! Logs and traces: who sees what, and where it goes.
 //!
-//! Every line that belongs to a request carries its id. Dependencies speak only when something is wrong. Nothing here
-//! redacts: who writes a line answers for it that it holds no prompt and no secret. Read in this order: [`start`],
-//! `levels` (what is let through), `lines` and `form` (how a line is made), `sink` (how it gets out), `traces`.
+//! How a line is made, and of what, is [`locum_logs`]' business. Read in this order: [`start`], `sink` (how lines get out),
+//! `traces`.
 
-mod escape;
-mod form;
-mod levels;
-mod lines;
 mod sink;
 mod traces;
 
@@ -17,8 +12,10 @@ use locum_engine::settings::{Environment, Settings};
 use tokio::runtime::Handle;
 use tracing_subscriber::{layer::SubscriberExt, util::SubscriberInitExt};
 
-use self::{form::Form, levels::Levels, lines::Lines, sink::Sink, traces::Traces};
-use crate::transport::HttpTransport;
+use locum_logs::{form::Form, levels::Levels, lines::Lines};
+
+use self::{sink::Sink, traces::Traces};
+use crate::{clock::since_1970, transport::HttpTransport};
 
 /// How long the last lines have to get out.
 const LAST_LINES: Duration = Duration::from_secs(2);
@@ -46,7 +43,7 @@ pub fn start(
     let traces = Traces::start(&settings.traces, transport, runtime)?;
     tracing_subscriber::registry()
         .with(Levels::new(settings.log_level, traces.is_some()))
-        .with(Lines::new(form, sink.clone()))
+        .with(Lines::new(form, since_1970, sink.clone()))
         .with(traces.as_ref().map(Traces::layer))
         .try_init()?;
     log_panics(sink.clone());

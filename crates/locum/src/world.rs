@@ -18,5 +18,7 @@ pub fn world(transport: HttpTransport, storage: &Storage, tasks: &Tasks) -> Worl
         spawn: Arc::new(tasks.clone()),
         store: Arc::clone(&storage.store) as _,
         blobs: Arc::clone(&storage.blobs) as _,
+        limits: None,
+        analytics: None,
     }
 }

@@ -115,6 +115,10 @@ impl<C: SqlConnection> RunStore for SqlStore<C> {
         self.claim(now_ms, owner, until_ms, limit).await
     }
 
+    async fn next_claim(&self) -> Stored<Option<u64>> {
+        self.next_due().await
+    }
+
     async fn renew_leases(&self, owner: &str, until_ms: u64) -> Stored<()> {
         let statement = Statement::new("UPDATE runs SET attend_at = ?1 WHERE owner = ?2");
         self.changed(statement.bind(until_ms).bind(owner)).await?;

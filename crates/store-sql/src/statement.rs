@@ -8,6 +8,11 @@ use crate::connection::{Expect, Statement, Value};
 pub(crate) const MAX_WHOLE: u64 = (1 << 53) - 1;
 
 impl Statement {
+    /// Reads how many rows the statement before it has changed, for connections to SQLite that are not told.
+    pub fn changes_of_last() -> Self {
+        Self::new("SELECT changes()")
+    }
+
     /// A statement without parameters, of which anything may come.
     pub(crate) fn new(sql: impl Into<Cow<'static, str>>) -> Self {
         Self {

@@ -126,6 +126,7 @@ questions! {
         those_that_have_waited_longest_come_first,
         of_racing_claims_each_run_goes_to_one,
         a_claim_loads_what_is_open,
+        the_next_claim_is_that_of_the_run_which_has_to_wait_least,
         a_renewal_extends_ones_own_leases_alone,
         a_release_ends_ones_own_leases_alone,
         a_release_of_all_ends_all_leases,

@@ -316,6 +316,7 @@ exposed!(RunStore {
     fn runs(project: &Project, thread: &ThreadId, query: &PageQuery) -> MaybePage<Run>;
     fn commit_run(project: &Project, commit: RunCommit<'_>) -> bool;
     fn claim_runs(now_ms: u64, owner: &str, until_ms: u64, limit: u32) -> Vec<StoredRun>;
+    fn next_claim() -> Option<u64>;
     fn renew_leases(owner: &str, until_ms: u64) -> ();
     fn release_leases(owner: Option<&str>, now_ms: u64) -> ();
     fn step(project: &Project, thread: &ThreadId, run: &RunId, id: &StepId) -> Option<Step>;

@@ -38,6 +38,7 @@ pub mod reply;
 mod sample;
 pub mod script;
 pub mod seen;
+#[cfg(feature = "server")]
 pub mod server;
 pub mod store;
 pub mod tasks;
@@ -100,6 +101,8 @@ pub fn world(seed: u64) -> (World, Handles) {
         spawn: Arc::new(handles.tasks.clone()),
         store: Arc::new(handles.store.clone()),
         blobs: Arc::new(handles.blobs.clone()),
+        limits: None,
+        analytics: None,
     };
     (world, handles)
 }

@@ -3,7 +3,7 @@
 //! Objects are spelled by [`wire`](crate::wire). Deltas, of which there are many, are written straight into the bytes; of
 //! each piece they tell what does not change but once, because programs join the texts of all of them.
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use locum_domain::{
     error::ApiError,
     id::{MessageId, StepId},
@@ -44,11 +44,7 @@ impl Encoder for RunEncoder {
 
     fn end(&mut self, out: &mut BytesMut) -> Result<(), ApiError> {
         if !self.is_over() {
-            return Err(ApiError {
-                message: "The run goes on, but its events broke off. Retrieve the run to see how it ends."
-                    .to_owned(),
-                ..ApiError::internal()
-            });
+            return Err(broken_off());
         }
         out.extend_from_slice(b"event: done\ndata: [DONE]\n\n");
         Ok(())
@@ -57,6 +53,22 @@ impl Encoder for RunEncoder {
     fn error(&mut self, error: &ApiError, out: &mut BytesMut) {
         frame(out, "error", &ErrorObject::from(error));
     }
+}
+
+/// Whoever told the events is gone, and the run is not.
+fn broken_off() -> ApiError {
+    ApiError {
+        message: "The run goes on, but its events broke off. Retrieve the run to see how it ends."
+            .to_owned(),
+        ..ApiError::internal()
+    }
+}
+
+/// The event that ends a stream whose source is gone. Both of OpenAI's SDKs raise it.
+pub(super) fn broken_off_event() -> Bytes {
+    let mut event = BytesMut::new();
+    frame(&mut event, "error", &ErrorObject::from(&broken_off()));
+    event.freeze()
 }
 
 impl RunEncoder {

@@ -95,6 +95,7 @@ away! {
         runs(&Project, &ThreadId, &PageQuery) -> MaybePage<Run>;
         commit_run(&Project, RunCommit<'_>) -> bool;
         claim_runs(u64, &str, u64, u32) -> Vec<StoredRun>;
+        next_claim() -> Option<u64>;
         renew_leases(&str, u64) -> ();
         release_leases(Option<&str>, u64) -> ();
         step(&Project, &ThreadId, &RunId, &StepId) -> Option<Step>;

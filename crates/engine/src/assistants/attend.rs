@@ -65,7 +65,50 @@ impl Assistants {
         }
     }
 
-    /// Claims the runs that nobody attends to now, and drives them; answers how many.
+    /// Ends all leases, before anything is driven here: for a host that knows that no other process uses this store, so that
+    /// every lease that is left in it is of one that has ended.
+    ///
+    /// # Errors
+    /// The store cannot do it now.
+    pub async fn release_all(&self) -> Result<(), StoreError> {
+        let now_ms = self.world.unix_ms();
+        self.world.store.release_leases(None, now_ms).await
+    }
+
+    /// Attends as long as runs are driven here, but for at most `longest`: for a host that is woken when there is something
+    /// to do, instead of waiting for it. Answers when it has to be woken next: milliseconds since 1970, `None` where nothing
+    /// is left to do. Garbage is the host's to have collected.
+    ///
+    /// # Errors
+    /// The store cannot tell what there is to do: the host comes again soon.
+    pub async fn attend_while_driving(
+        self: Arc<Self>,
+        longest: Duration,
+    ) -> Result<Option<u64>, StoreError> {
+        let clock = &self.world.clock;
+        let begun = clock.now();
+        let mut agenda = Agenda {
+            must_release: false,
+            renewal: begun,
+            collection: Duration::MAX,
+        };
+        loop {
+            self.attend_once(&mut agenda).await?;
+            let is_late = clock.now().saturating_sub(begun) >= longest;
+            if self.drivers.count() == 0 || self.drivers.is_stopped() || is_late {
+                break;
+            }
+            let rung = pin!(self.drivers.attendant.rung());
+            let called = select(rung, clock.sleep(ROUND));
+            select(pin!(self.drivers.all_left()), called).await;
+        }
+        if self.drivers.count() > 0 {
+            return Ok(Some(self.world.unix_ms()));
+        }
+        self.world.store.next_claim().await
+    }
+
+    /// Claims the runs that nobody attends to now, and drives them.
     async fn claim_due(self: &Arc<Self>) -> Result<(), StoreError> {
         while !self.drivers.is_closed() {
             let runs = self
@@ -135,8 +178,7 @@ impl Assistants {
     async fn attend_once(self: &Arc<Self>, agenda: &mut Agenda) -> Result<(), StoreError> {
         let now = self.world.clock.now();
         if agenda.must_release {
-            let store = &self.world.store;
-            store.release_leases(None, self.world.unix_ms()).await?;
+            self.release_all().await?;
             agenda.must_release = false;
         }
         if self.drivers.count() > 0 && now >= agenda.renewal {

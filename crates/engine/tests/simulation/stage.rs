@@ -337,6 +337,8 @@ impl Stage {
             spawn: Arc::new(tasks.clone()),
             store: Arc::new(store),
             blobs: Arc::new(blobs.clone()),
+            limits: None,
+            analytics: None,
         };
         let metrics = Arc::new(Metrics::new());
         let gateway = Gateway::new(world.clone(), settings, Arc::clone(&metrics)).unwrap();

@@ -11,7 +11,9 @@ use std::{
     time::Duration,
 };
 
-use super::form::Form;
+use locum_logs::{Output, form::Form};
+
+use crate::clock::since_1970;
 
 /// How long a line may wait for others.
 const WAIT: Duration = Duration::from_millis(50);
@@ -64,8 +66,19 @@ impl Sink {
         Ok(sink)
     }
 
-    /// Takes a line; an `urgent` one is written at once.
-    pub fn push(&self, line: &[u8], urgent: bool) {
+    /// Waits until everything is written, but no longer than `limit`.
+    pub fn flush(&self, limit: Duration) {
+        let mut state = self.shared.lock();
+        state.urgent = true;
+        self.shared.work.notify_one();
+        let is_left = |state: &mut State| state.writing || !state.lines.is_empty();
+        drop(self.shared.done.wait_timeout_while(state, limit, is_left));
+    }
+}
+
+impl Output for Sink {
+    /// An `urgent` line is written at once.
+    fn push(&self, line: &[u8], urgent: bool) {
         let mut state = self.shared.lock();
         let before = state.lines.len();
         if before + line.len() > MOST_BYTES {
@@ -80,15 +93,6 @@ impl Sink {
         if before == 0 || is_enough || is_newly_urgent {
             self.shared.work.notify_one();
         }
-    }
-
-    /// Waits until everything is written, but no longer than `limit`.
-    pub fn flush(&self, limit: Duration) {
-        let mut state = self.shared.lock();
-        state.urgent = true;
-        self.shared.work.notify_one();
-        let is_left = |state: &mut State| state.writing || !state.lines.is_empty();
-        drop(self.shared.done.wait_timeout_while(state, limit, is_left));
     }
 }
 
@@ -105,7 +109,7 @@ impl Shared {
             // There is nowhere to say that standard output is gone.
             let _ = output.write_all(&batch);
             if lost > 0 {
-                let _ = output.write_all(&self.form.lost(lost));
+                let _ = output.write_all(&self.form.lost(since_1970(), lost));
             }
             let _ = output.flush();
             batch.clear();

@@ -18,11 +18,11 @@ use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig, WithHttpConfi
 use opentelemetry_sdk::{Resource, trace::SdkTracerProvider};
 use percent_encoding::percent_decode_str;
 use tokio::{runtime::Handle, time::timeout};
-use tracing::{Metadata, Subscriber};
+use tracing::Subscriber;
 use tracing_subscriber::{Layer, filter::filter_fn, registry::LookupSpan};
 
-use super::lines::is_request;
 use crate::transport::HttpTransport;
+use locum_logs::is_traced;
 
 /// How long a batch may take.
 const SENDING: Duration = Duration::from_secs(10);
@@ -32,11 +32,6 @@ const ANSWER_BYTES: usize = 1 << 20;
 /// Running traces.
 pub(super) struct Traces {
     provider: SdkTracerProvider,
-}
-
-/// Whether this is a span that traces show.
-pub(super) fn is_traced(metadata: &Metadata<'_>) -> bool {
-    metadata.is_span() && (metadata.target() == "locum::genai" || is_request(metadata))
 }
 
 impl Traces {

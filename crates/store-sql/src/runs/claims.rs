@@ -48,6 +48,15 @@ impl<C: SqlConnection> SqlStore<C> {
         Ok(claimed)
     }
 
+    /// See [`next_claim`](locum_engine::store::RunStore::next_claim).
+    pub(super) async fn next_due(&self) -> Stored<Option<u64>> {
+        let statement = Statement::new(
+            "SELECT attend_at FROM runs WHERE attend_at IS NOT NULL ORDER BY attend_at LIMIT 1",
+        );
+        let row = self.row(statement).await?;
+        row.map(|mut cells| cells.whole()).transpose()
+    }
+
     /// Claims these runs, in one batch, and says which of them it got, with their new tokens.
     async fn take(
         &self,

@@ -35,6 +35,25 @@ async fn claim_whole(bench: &Bench, now_ms: u64, owner: &str) -> Vec<StoredRun> 
     claimed.unwrap()
 }
 
+pub(super) async fn the_next_claim_is_that_of_the_run_which_has_to_wait_least(bench: Bench) {
+    let next = async || bench.store.next_claim().await.unwrap();
+    assert_eq!(next().await, None);
+    let late = bench.begin(1, driven_until(MS + 9)).await;
+    let soon = bench.begin(2, driven_until(MS + 5)).await;
+    assert_eq!(next().await, Some(MS + 5));
+    let on = bench.load(&soon).await;
+    assert!(bench.commit(&on, &soon, &[], Next::Waits(MS + 7)).await);
+    assert_eq!(next().await, Some(MS + 7));
+    bench.end(&soon).await;
+    assert_eq!(next().await, Some(MS + 9));
+    bench
+        .store
+        .delete_thread(&bench.project, &late.thread_id)
+        .await
+        .unwrap();
+    assert_eq!(next().await, None);
+}
+
 pub(super) async fn a_lease_keeps_others_off_until_it_ends(bench: Bench) {
     let run = bench.begin(1, DRIVEN).await;
     for now_ms in [0, MS, LEASE_END - 1] {

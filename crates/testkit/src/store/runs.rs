@@ -196,6 +196,14 @@ impl RunStore for MemoryStore {
             .collect())
     }
 
+    async fn next_claim(&self) -> Stored<Option<u64>> {
+        let mut tables = self.tables();
+        let due = tables.runs.living_mut();
+        Ok(due
+            .filter_map(|(_, row)| row.value.attention.due_ms())
+            .min())
+    }
+
     async fn renew_leases(&self, owner: &str, until_ms: u64) -> Stored<()> {
         for (_, row) in self.tables().runs.living_mut() {
             if row.value.attention.is_driven_by(owner) {

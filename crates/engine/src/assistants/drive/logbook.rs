@@ -5,7 +5,7 @@ use std::time::Duration;
 use locum_domain::run::{Run, RunEvent, RunStatus, StepDetails, StepStatus};
 use tracing::info;
 
-use crate::assistants::Assistants;
+use crate::{assistants::Assistants, ports::RunPoint};
 
 /// The notes on one run while it is driven.
 pub(super) struct Logbook {
@@ -81,6 +81,9 @@ impl Logbook {
         );
         if run.status.is_terminal() {
             assistants.metrics.run_ended(run.status, elapsed);
+            if let Some(analytics) = &assistants.world.analytics {
+                analytics.run(&RunPoint { run, elapsed });
+            }
         }
     }
 }

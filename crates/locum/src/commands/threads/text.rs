@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use locum_domain::{message::Content, time::Timestamp};
 
-use crate::time::Rfc3339;
+use locum_logs::time::Rfc3339;
 
 /// A moment to the second.
 pub fn time(at: Timestamp) -> String {

@@ -1,43 +1,40 @@
 use std::{
-    io::{self, Write},
     sync::{Arc, Mutex},
     time::Duration,
 };
 
+use locum_engine::settings::LogLevel;
 use tracing::{Subscriber, debug, info, info_span, warn};
 use tracing_subscriber::layer::SubscriberExt;
 
 use super::*;
-use crate::telemetry::{levels::Levels, lines::Lines, sink::Sink};
-use locum_engine::settings::LogLevel;
+use crate::{Output, levels::Levels, lines::Lines};
 
 /// What was written, to be looked at.
 #[derive(Clone, Default)]
 struct Paper(Arc<Mutex<Vec<u8>>>);
 
-impl Write for Paper {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+impl Output for Paper {
+    fn push(&self, line: &[u8], _: bool) {
+        self.0.lock().unwrap().extend_from_slice(line);
     }
 }
 
-fn subscriber(form: Form, level: LogLevel, sink: Sink) -> impl Subscriber + Send + Sync {
+/// 2026-08-26T12:34:56.789Z.
+fn now() -> Duration {
+    Duration::from_millis(1_787_747_696_789)
+}
+
+fn subscriber(form: Form, level: LogLevel, paper: Paper) -> impl Subscriber + Send + Sync {
     tracing_subscriber::registry()
         .with(Levels::new(level, false))
-        .with(Lines::new(form, sink))
+        .with(Lines::new(form, now, paper))
 }
 
 /// The lines that `act` writes.
 fn lines(form: Form, level: LogLevel, act: impl FnOnce()) -> Vec<String> {
     let paper = Paper::default();
-    let sink = Sink::start(form, paper.clone()).unwrap();
-    tracing::subscriber::with_default(subscriber(form, level, sink.clone()), act);
-    sink.flush(Duration::from_secs(10));
+    tracing::subscriber::with_default(subscriber(form, level, paper.clone()), act);
     let text = String::from_utf8(paper.0.lock().unwrap().clone()).unwrap();
     text.lines().map(str::to_owned).collect()
 }

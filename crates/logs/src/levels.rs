@@ -4,10 +4,11 @@ use locum_engine::settings::LogLevel;
 use tracing::{Metadata, Subscriber, level_filters::LevelFilter, subscriber::Interest};
 use tracing_subscriber::layer::{Context, Layer};
 
-use super::{lines::is_request, traces::is_traced};
+use crate::{is_request, is_traced};
 
 /// Lets our own events through from one level on, and those of dependencies where something is wrong.
-pub(super) struct Levels {
+#[derive(Debug)]
+pub struct Levels {
     ours: LevelFilter,
     others: LevelFilter,
     traces: bool,

@@ -3,10 +3,10 @@
 use std::fmt;
 
 /// Appends text as the inside of a JSON string.
-pub(super) struct JsonText<'a>(pub &'a mut Vec<u8>);
+pub(crate) struct JsonText<'a>(pub &'a mut Vec<u8>);
 
 /// Appends text for a terminal: control characters are shown, not obeyed.
-pub(super) struct PlainText<'a>(pub &'a mut Vec<u8>);
+pub(crate) struct PlainText<'a>(pub &'a mut Vec<u8>);
 
 impl fmt::Write for JsonText<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {

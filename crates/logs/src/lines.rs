@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use tracing::{
-    Event, Level, Metadata, Subscriber,
+    Event, Level, Subscriber,
     span::{Attributes, Id},
 };
 use tracing_subscriber::{
@@ -11,32 +11,34 @@ use tracing_subscriber::{
     registry::LookupSpan,
 };
 
-use super::{form::Form, sink::Sink};
+use crate::{Now, Output, form::Form, is_request};
 
 /// Lines longer than this do not keep their buffer.
 const KEPT_BYTES: usize = 16 << 10;
 
 /// Writes events as lines.
-pub(super) struct Lines {
+#[derive(Debug)]
+pub struct Lines<O> {
     form: Form,
-    sink: Sink,
+    now: Now,
+    output: O,
 }
 
 /// A request's fields, written once for all its lines.
 struct Written(Vec<u8>);
 
-impl Lines {
-    pub fn new(form: Form, sink: Sink) -> Self {
-        Self { form, sink }
+impl<O: Output> Lines<O> {
+    /// Lines of that form, with the times of `now`.
+    pub fn new(form: Form, now: Now, output: O) -> Self {
+        Self { form, now, output }
     }
 }
 
-/// Whether this is the span around a request.
-pub(super) fn is_request(metadata: &Metadata<'_>) -> bool {
-    metadata.name() == "request" && metadata.target().starts_with("locum")
-}
-
-impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
+impl<S, O> Layer<S> for Lines<O>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    O: Output,
+{
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
         if !is_request(attributes.metadata()) {
             return;
@@ -52,7 +54,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
         thread_local!(static LINE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) });
         LINE.with_borrow_mut(|line| {
             line.clear();
-            self.form.begin(line, event.metadata());
+            self.form.begin(line, (self.now)(), event.metadata());
             event.record(&mut self.form.fields(line));
             for span in context.event_scope(event).into_iter().flatten() {
                 if let Some(Written(fields)) = span.extensions().get() {
@@ -60,7 +62,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
                 }
             }
             self.form.end(line);
-            self.sink
+            self.output
                 .push(line, *event.metadata().level() <= Level::WARN);
             if line.capacity() > KEPT_BYTES {
                 *line = Vec::new();

@@ -1,24 +1,15 @@
 //! Times as RFC 3339 writes them.
 
-use std::{
-    ops::Deref,
-    str,
-    time::{Duration, SystemTime},
-};
+use std::{ops::Deref, str, time::Duration};
 
 const DAY_SECONDS: u64 = 86_400;
 const PATTERN: &[u8; 24] = b"0000-00-00T00:00:00.000Z";
 
 /// `2026-08-26T12:34:56.789Z`, of years with four digits.
-pub(crate) struct Rfc3339([u8; PATTERN.len()]);
+#[derive(Debug, Clone, Copy)]
+pub struct Rfc3339([u8; PATTERN.len()]);
 
 impl Rfc3339 {
-    /// This moment.
-    pub fn now() -> Self {
-        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-        Self::at(since.unwrap_or_default())
-    }
-
     /// A time since 1970.
     pub fn at(since: Duration) -> Self {
         let (day, second) = (since.as_secs() / DAY_SECONDS, since.as_secs() % DAY_SECONDS);

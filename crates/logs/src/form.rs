@@ -3,6 +3,7 @@
 use std::{
     fmt::{self, Debug},
     io::IsTerminal,
+    time::Duration,
 };
 
 use serde::Serialize;
@@ -11,16 +12,21 @@ use tracing::{
     field::{Field, Visit},
 };
 
-use super::escape::{JsonText, PlainText};
-use crate::time::Rfc3339;
+use crate::{
+    escape::{JsonText, PlainText},
+    time::Rfc3339,
+};
 
 /// How lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Form {
+pub enum Form {
     /// One object a line.
     Json,
     /// Words, with colours where there is a terminal.
-    Plain { coloured: bool },
+    Plain {
+        /// Whether there is a terminal.
+        coloured: bool,
+    },
 }
 
 impl Form {
@@ -32,8 +38,8 @@ impl Form {
     }
 
     /// The line that stands for lines that were lost.
-    pub fn lost(self, count: u64) -> Vec<u8> {
-        let time = Rfc3339::now();
+    pub fn lost(self, now: Duration, count: u64) -> Vec<u8> {
+        let time = Rfc3339::at(now);
         let time: &str = &time;
         let text = match self {
             Self::Json => format!(
@@ -45,8 +51,8 @@ impl Form {
     }
 
     /// What stands before an event's fields.
-    pub fn begin(self, line: &mut Vec<u8>, metadata: &Metadata<'_>) {
-        let time = Rfc3339::now();
+    pub fn begin(self, line: &mut Vec<u8>, now: Duration, metadata: &Metadata<'_>) {
+        let time = Rfc3339::at(now);
         let (level, colour) = match *metadata.level() {
             Level::ERROR => ("ERROR", "31"),
             Level::WARN => ("WARN", "33"),
@@ -89,7 +95,7 @@ impl Form {
 }
 
 /// Writes fields, one by one.
-pub(super) struct Fields<'a> {
+pub struct Fields<'a> {
     form: Form,
     line: &'a mut Vec<u8>,
 }
