@@ -34,8 +34,27 @@ def wait_until(condition: Callable[[], object], within: float = 10.0, what: str 
         time.sleep(0.01)
 
 
+def session(leader: int) -> list[int]:
+    """The processes of a session."""
+    pids = (int(entry.name) for entry in pathlib.Path("/proc").iterdir() if entry.name.isdecimal())
+
+    def is_in(pid: int) -> bool:
+        try:
+            return os.getsid(pid) == leader
+        except ProcessLookupError:
+            return False
+
+    return list(filter(is_in, pids))
+
+
+def resident_bytes(pid: int) -> int:
+    status = pathlib.Path(f"/proc/{pid}/status").read_text()
+    line = next(line for line in status.splitlines() if line.startswith("VmRSS:"))
+    return int(line.split()[1]) * 1024
+
+
 class Process:
-    """One running program; its output goes to a file that can be read at any time."""
+    """One running program with those that it has started itself; its output goes to a file that can be read at any time."""
 
     def __init__(self, command: list[str], folder: pathlib.Path, env: dict[str, str]):
         self.folder = folder
@@ -43,7 +62,13 @@ class Process:
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
         with open(self.output_path, "wb") as output:
             self.popen = subprocess.Popen(
-                command, cwd=folder, env=kept | env, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
+                command,
+                cwd=folder,
+                env=kept | env,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
             )
 
     @property
@@ -52,16 +77,15 @@ class Process:
 
     @property
     def rss_bytes(self) -> int:
-        status = pathlib.Path(f"/proc/{self.popen.pid}/status").read_text()
-        line = next(line for line in status.splitlines() if line.startswith("VmRSS:"))
-        return int(line.split()[1]) * 1024
+        return sum(map(resident_bytes, session(self.popen.pid)))
 
     @property
     def is_running(self) -> bool:
         return self.popen.poll() is None
 
     def signal(self, number: int = signal.SIGTERM):
-        self.popen.send_signal(number)
+        if self.is_running:
+            os.killpg(self.popen.pid, number)
 
     def exit_code(self, within: float = 15.0) -> int:
         return self.popen.wait(within)
@@ -73,7 +97,7 @@ class Process:
             try:
                 return self.exit_code(5)
             except subprocess.TimeoutExpired:
-                self.popen.kill()
+                self.signal(signal.SIGKILL)
         return self.popen.wait()
 
     def __enter__(self):

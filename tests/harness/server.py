@@ -7,15 +7,12 @@ from typing import Any
 import httpx2
 import openai
 
-from .process import Process, free_port, program, wait_until
+from .hosts import locum_command
+from .process import Process, free_port, wait_until
 
 KEY = "sk-locum-black-box-0123456789"
 UPSTREAM_KEY = "upstream-key"
 """The one key that a scripted upstream accepts."""
-
-
-def locum_program() -> str:
-    return program("LOCUM_BIN", "locum")
 
 
 class Locum(Process):
@@ -32,7 +29,7 @@ class Locum(Process):
             "NODE_ENV": "production",
             "PORT": str(self.port),
         }
-        super().__init__([locum_program(), *(arguments or ("serve",))], folder, defaults | settings)
+        super().__init__(locum_command(*(arguments or ("serve",))), folder, defaults | settings)
         self.http = httpx2.Client(base_url=self.url, timeout=20, headers={"authorization": f"Bearer {self.key}"})
         if wait:
             try:

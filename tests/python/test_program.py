@@ -12,8 +12,9 @@ import threading
 
 import openai
 import pytest
+from harness.hosts import locum_command
 from harness.process import wait_until
-from harness.server import KEY, UPSTREAM_KEY, locum_program, routed_to
+from harness.server import KEY, UPSTREAM_KEY, routed_to
 
 HELLO = [{"role": "user", "content": "Hello"}]
 
@@ -21,7 +22,7 @@ HELLO = [{"role": "user", "content": "Hello"}]
 def run(*arguments: str, **settings: str) -> subprocess.CompletedProcess:
     """Runs Locum to its end with these settings and no others."""
     return subprocess.run(
-        [locum_program(), *arguments], env=settings, cwd="/", capture_output=True, text=True, timeout=20
+        locum_command(*arguments), env=settings, cwd="/", capture_output=True, text=True, timeout=20
     )
 
 
@@ -84,7 +85,7 @@ class TestCommandLine:
 
     def test_a_file_of_settings(self, tmp_path):
         (tmp_path / ".env").write_text("PORT=4321\n")
-        shown = subprocess.run([locum_program(), "config"], env={}, cwd=tmp_path, capture_output=True, text=True)
+        shown = subprocess.run(locum_command("config"), env={}, cwd=tmp_path, capture_output=True, text=True)
         assert "4321" in shown.stdout
 
     def test_the_port_is_taken(self):

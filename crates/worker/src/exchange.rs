@@ -118,7 +118,7 @@ pub(crate) async fn outgoing(response: http::Response<Body>) -> worker::Result<R
     {
         let whole = body.collect().await;
         let whole = whole.map_err(|error| worker::Error::RustError(error.to_string()))?;
-        return builder.from_bytes(whole.to_bytes().into());
+        return Ok(builder.fixed(whole.to_bytes().into()));
     }
     Ok(builder.stream(readable(body.into_data_stream())))
 }

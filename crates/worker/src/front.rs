@@ -94,9 +94,8 @@ fn misconfigured(wrong: &str) -> worker::Result<Response> {
     console_error!("{wrong}");
     let body = br#"{"error":{"message":"This server is not configured. Its log says what is wrong.","type":"server_error","param":null,"code":"misconfigured"}}"#;
     let response = ResponseBuilder::new().with_status(500);
-    response
-        .with_header("content-type", "application/json")?
-        .from_bytes(body.to_vec())
+    let response = response.with_header("content-type", "application/json")?;
+    Ok(response.fixed(body.to_vec()))
 }
 
 /// The project in whose object the request is answered.

@@ -13,6 +13,8 @@ mod alarm;
 mod analytics;
 mod blobs;
 mod clock;
+#[cfg(feature = "contract-suite")]
+mod contract;
 mod elsewhere;
 mod entropy;
 mod exchange;
@@ -24,13 +26,9 @@ mod sql;
 mod tasks;
 mod telemetry;
 mod transport;
-#[cfg(feature = "trial")]
-mod trial;
 mod world;
 
 use worker::{Context, Env, Request, Response, ScheduleContext, ScheduledEvent, event};
-
-pub use self::{limits::LimitsObject, object::ProjectObject};
 
 /// A request from outside.
 #[event(fetch)]

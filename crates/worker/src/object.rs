@@ -84,9 +84,9 @@ impl DurableObject for ProjectObject {
         // Whatever an earlier life of the object has left is looked for.
         object.alarm.set_if_unknown(since_1970());
         let target = exchange::target(&request);
-        #[cfg(feature = "trial")]
-        if let Some(tried) = crate::trial::answer(self, &self.state, &target).await {
-            return tried;
+        #[cfg(feature = "contract-suite")]
+        if let Some(answer) = crate::contract::answer(&object.app.world.store, &target).await {
+            return answer;
         }
         match &*target {
             CHECK => object.check().await,

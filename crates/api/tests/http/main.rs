@@ -9,6 +9,8 @@ mod support;
 mod every_route;
 
 #[cfg(test)]
+mod analytics;
+#[cfg(test)]
 mod bodies;
 #[cfg(test)]
 mod cors;
@@ -22,6 +24,8 @@ mod ids;
 mod keys;
 #[cfg(test)]
 mod logs;
+#[cfg(test)]
+mod owners;
 #[cfg(test)]
 mod paging;
 #[cfg(test)]

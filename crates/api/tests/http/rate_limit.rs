@@ -1,8 +1,16 @@
 //! The rate limit.
 
-use std::time::Duration;
+use std::{
+    net::IpAddr,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use http::StatusCode;
+use locum_engine::ports::{Limits, LimitsError, PortFuture, Verdict, World};
 
 use crate::support::{Answer, BYPASS_KEY, Locum, from, get, with, without_key};
 
@@ -143,4 +151,88 @@ fn it_can_be_switched_off() {
         assert_eq!(answer.status, StatusCode::OK);
         assert_eq!(told(&answer), ("", "", ""));
     }
+}
+
+/// Counts for all processes together; or, with 0 requests left, cannot.
+#[derive(Clone)]
+struct Together {
+    left: Arc<AtomicU64>,
+    asked: Arc<Mutex<Vec<IpAddr>>>,
+}
+
+impl Together {
+    fn with(left: u64) -> Self {
+        Self {
+            left: Arc::new(AtomicU64::new(left)),
+            asked: Arc::default(),
+        }
+    }
+
+    fn asked(&self) -> usize {
+        self.asked.lock().unwrap().len()
+    }
+}
+
+impl Limits for Together {
+    fn count(&self, client: IpAddr) -> PortFuture<'static, Result<Verdict, LimitsError>> {
+        self.asked.lock().unwrap().push(client);
+        let left = self.left.load(Ordering::Relaxed);
+        let counted = match left {
+            0 => Err(LimitsError("away".to_owned())),
+            _ => Ok(Verdict {
+                allowed: left > 1,
+                limit: 2,
+                remaining: left.saturating_sub(2),
+                reset: Duration::from_secs(7),
+            }),
+        };
+        if left > 1 {
+            self.left.store(left - 1, Ordering::Relaxed);
+        }
+        Box::pin(async move { counted })
+    }
+}
+
+fn counted_by(together: &Together) -> Locum {
+    let limits = together.clone();
+    Locum::in_world(TWO_PER_MINUTE, |world| World {
+        limits: Some(Arc::new(limits)),
+        ..world
+    })
+}
+
+#[test]
+fn all_processes_count_together_where_they_can() {
+    let together = Together::with(3);
+    let locum = counted_by(&together);
+    assert_eq!(told(&locum.get("/")), ("2", "1", "7s"));
+    assert_eq!(told(&locum.get("/")), ("2", "0", "7s"));
+    let answer = locum.get("/v1/models");
+    assert_eq!(answer.status, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(answer.header("retry-after"), "7");
+    assert_eq!(locum.metric("locum_rate_limited_total"), 1.0);
+    // The limit comes before the key here too.
+    let guess = locum.ask(without_key(get("/v1/models")));
+    assert_eq!(guess.status, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(together.asked(), 4);
+}
+
+#[test]
+fn what_is_not_limited_is_not_counted_together_either() {
+    let together = Together::with(9);
+    let locum = counted_by(&together);
+    locum.get("/health/live");
+    locum.ask(with("x-ratelimit-bypass-key", BYPASS_KEY, get("/")));
+    assert_eq!(together.asked(), 0);
+}
+
+#[test]
+fn a_process_counts_alone_while_the_others_cannot_be_reached() {
+    let together = Together::with(0);
+    let locum = counted_by(&together);
+    assert_eq!(told(&locum.get("/")), ("2", "1", "1m0s"));
+    assert_eq!(told(&locum.get("/")), ("2", "0", "1m0s"));
+    assert_eq!(locum.get("/").status, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(locum.metric("locum_rate_limit_counted_alone_total"), 3.0);
+    assert_eq!(together.asked(), 3);
 }

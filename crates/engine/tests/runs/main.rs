@@ -20,4 +20,6 @@ mod telling;
 #[cfg(test)]
 mod tools;
 #[cfg(test)]
+mod waking;
+#[cfg(test)]
 mod watching;

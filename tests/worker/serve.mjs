@@ -1,0 +1,36 @@
+// Serves the built Worker as `locum serve` serves the native program: settings from the environment, one process, log lines
+// on standard output. The runtime is workerd, which is Cloudflare's own; what it stores is in DATA_DIR.
+
+import { join, resolve } from "node:path";
+
+import { Log, LogLevel, Miniflare, convertV4MiniflareOptions } from "miniflare";
+
+const { PATH, HOME, LANG, HOST = "127.0.0.1", PORT = "8787", DATA_DIR = "data", ...bindings } = process.env;
+const program = process.argv[2];
+
+const miniflare = new Miniflare(convertV4MiniflareOptions({
+  host: HOST,
+  port: Number(PORT),
+  log: new Log(LogLevel.WARN),
+  modulesRoot: program,
+  modules: [
+    { type: "ESModule", path: join(program, "index.js") },
+    { type: "CompiledWasm", path: join(program, "index_bg.wasm") },
+  ],
+  compatibilityDate: "2026-11-01",
+  cf: false,
+  bindings,
+  durableObjects: {
+    PROJECTS: { className: "ProjectObject", useSQLite: true },
+    LIMITS: { className: "LimitsObject", useSQLite: true },
+  },
+  r2Buckets: ["FILES"],
+  analyticsEngineDatasets: { ANALYTICS: { dataset: "locum" } },
+  resourcePersistencePath: resolve(DATA_DIR),
+  handleStructuredLogs({ message }) {
+    process.stdout.write(`${message}\n`);
+  },
+}));
+await miniflare.ready;
+
+process.on("SIGTERM", () => miniflare.dispose().then(() => process.exit(0)));
