@@ -4,20 +4,45 @@ import os
 
 import pytest
 
-from .process import REPOSITORY, program
+from . import process
 
 IS_WORKER = os.environ.get("LOCUM_HOST") == "worker"
 
 
-def locum_command(*arguments: str) -> list[str]:
-    """The command line that starts Locum. The Worker has none of its own: the script that serves it takes no arguments."""
+ALONE = {"connection": "close"} if IS_WORKER else {}
+"""Headers of a request whose body may go unread. The Worker's runtime then hangs up without a word, which only its edge, who
+has the client's connection, would notice."""
+
+
+def locum_command(*arguments: str, program: str | None = None) -> list[str]:
+    """The command line that starts Locum, or another build of it. The Worker has none of its own: the script that serves it takes no arguments."""
     if not IS_WORKER:
-        return [program("LOCUM_BIN", "locum"), *arguments]
+        return [program or process.program("LOCUM_BIN", "locum"), *arguments]
     assert arguments == ("serve",), f"the Worker has no `{arguments[0]}`"
-    return [os.environ["NODE_BIN"], str(REPOSITORY / "tests/worker/serve.mjs"), os.environ["LOCUM_WORKER"]]
+    script = process.REPOSITORY / "tests/worker/serve.mjs"
+    return [os.environ["NODE_BIN"], str(script), program or os.environ["LOCUM_WORKER"]]
 
 
-NOT_ON_THE_WORKER: dict[str, str] = {}
+NOT_ON_THE_WORKER = {
+    "TestCommandLine::": "a Worker has no command line; its settings are asked for in tests/worker",
+    "TestStart::": "a Worker does not listen, and starts with its first request",
+    "TestStop::": "nobody asks a Worker to stop",
+    "TestStopping::": "nobody asks a Worker to stop; restarts are in tests/worker",
+    "TestDemo::": "`locum demo` is a command of the native program",
+    "TestFullDisk::": "a Worker has no disk",
+    "TestGarbage::test_what_nobody_needs_goes": "it looks into the folder of blobs; tests/worker collects on the Worker",
+    "test_a_header_that_never_ends": "heads are read by the platform",
+    "test_headers_that_never_end": "heads are read by the platform",
+    "test_slow_senders_do_not_hold_a_connection_for_ever[head]": "heads are read by the platform",
+    "test_a_body_that_nobody_reads_is_told_of": "connections are the platform's",
+    "test_memory_stays_flat": "the simulated R2 is in the same process, and keeps what it is given in memory",
+    "test_a_clean_stop_hands_runs_over": "nobody asks a Worker to stop",
+    "test_two_do_not_serve_one_folder": "the platform sees to it that there is one of each object",
+    "test_a_wrong_place_for_data_stops_the_start": "where a Worker keeps its data is no setting",
+    "test_logs_are_json_in_production_and_readable_in_development": "a Worker's logs are JSON always",
+    "test_traces_go_to_the_collector": "a Worker makes no traces",
+    "test_a_collector_that_is_away_harms_nobody": "a Worker makes no traces",
+}
 """Tests that the Worker is not asked, by the beginning of their names, and why."""
 
 

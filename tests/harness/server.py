@@ -16,7 +16,9 @@ UPSTREAM_KEY = "upstream-key"
 
 
 class Locum(Process):
-    def __init__(self, folder: pathlib.Path, *arguments: str, wait: bool = True, **settings: str):
+    def __init__(
+        self, folder: pathlib.Path, *arguments: str, wait: bool = True, program: str | None = None, **settings: str
+    ):
         self.port = int(settings.get("PORT") or free_port())
         self.url = f"http://127.0.0.1:{self.port}"
         self.key = settings.get("API_KEY") or KEY
@@ -29,7 +31,7 @@ class Locum(Process):
             "NODE_ENV": "production",
             "PORT": str(self.port),
         }
-        super().__init__(locum_command(*(arguments or ("serve",))), folder, defaults | settings)
+        super().__init__(locum_command(*(arguments or ("serve",)), program=program), folder, defaults | settings)
         self.http = httpx2.Client(base_url=self.url, timeout=20, headers={"authorization": f"Bearer {self.key}"})
         if wait:
             try:

@@ -187,16 +187,15 @@ def test_strange_names_of_models_never_become_paths(locum, gemini_upstream, open
         assert request["path"] in {CHAT, "/v1/models"}
 
 
-def test_slow_senders_do_not_hold_a_connection_for_ever(start, gemini_upstream):
+@pytest.mark.parametrize("part", ["head", "body"])
+def test_slow_senders_do_not_hold_a_connection_for_ever(start, part):
     locum = start(PROVIDER_REHEARSAL_ENABLED="true", REQUEST_TIMEOUT="700")
-    connections = {"head": Raw(locum), "body": Raw(locum)}
-    connections["head"].send(connections["head"].head(CHAT)[:-2])
-    connections["body"].send(connections["body"].head(CHAT, "content-length: 100") + b"{")
-    for what, raw in connections.items():
-        status, error = raw.answer()
-        assert status == 408, what
-        assert error["message"], what
-        raw.socket.close()
+    raw = Raw(locum)
+    raw.send(raw.head(CHAT)[:-2] if part == "head" else raw.head(CHAT, "content-length: 100") + b"{")
+    status, error = raw.answer()
+    assert status == 408
+    assert error["message"]
+    raw.socket.close()
 
 
 def test_many_idle_connections_do_not_keep_others_out(locum):

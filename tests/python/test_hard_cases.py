@@ -12,6 +12,7 @@ from typing import Any, Iterator
 
 import pytest
 from harness.dialects import Dialect
+from harness.hosts import ALONE
 from harness.process import wait_until
 from harness.server import Locum, routed_to
 
@@ -252,7 +253,7 @@ class TestIds:
         for template in ["/v1/assistants", "/v1/threads", "/v1/threads/runs", "/v1/files", *posts]:
             for name, body in bodies.items():
                 begun = time.monotonic()
-                headers = {"content-type": "application/json"}
+                headers = {"content-type": "application/json"} | ALONE
                 answer = locum.http.post(template.format(**objects), content=body, headers=headers)
                 if name == "nothing" and template in takes_nothing and answer.status_code == 200:
                     continue

@@ -186,8 +186,7 @@ def test_the_log_tells_transitions_and_no_prompt(restart, openai_provider):
 
     wait_until(lambda: transitions() == ["queued", "in_progress", "completed"], what="the log's lines")
     assert "secret" not in locum.output
-    metrics = locum.http.get("/metrics").text
-    assert 'locum_runs_total{status="completed"} 1' in metrics
+    assert locum.metric("locum_runs_total", status="completed") == 1
 
 
 class TestGarbage:

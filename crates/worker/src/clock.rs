@@ -1,12 +1,28 @@
 //! The clock port: the platform's clock, which stands still while a program computes, and its timers.
 
 use std::{
+    cell::{Cell, RefCell},
+    future::Future,
+    pin::Pin,
+    rc::Rc,
     sync::atomic::{AtomicU64, Ordering},
+    task::{Context, Poll, Waker},
     time::Duration,
 };
 
 use locum_engine::ports::{Clock, PortFuture};
-use worker::{Delay, send::SendFuture};
+use wasm_bindgen::{JsValue, closure::Closure, prelude::wasm_bindgen};
+use worker::send::SendFuture;
+
+#[wasm_bindgen]
+extern "C" {
+    // What names a timer is a number on some platforms, and an object here.
+    #[wasm_bindgen(js_name = setTimeout)]
+    fn set_timeout(call: &Closure<dyn FnMut()>, millis: f64) -> JsValue;
+
+    #[wasm_bindgen(js_name = clearTimeout)]
+    fn clear_timeout(timer: &JsValue);
+}
 
 /// The longest that a timer takes: its milliseconds are a signed number of 32 bits.
 const LONGEST: Duration = Duration::from_millis(i32::MAX as u64);
@@ -34,6 +50,69 @@ impl Clock for PlatformClock {
     }
 
     fn sleep(&self, duration: Duration) -> PortFuture<'static, ()> {
-        Box::pin(SendFuture::new(Delay::from(duration.min(LONGEST))))
+        Box::pin(SendFuture::new(Sleep {
+            duration,
+            timer: None,
+        }))
+    }
+}
+
+/// A timer that wakes whoever has asked last, which need not be who has begun it: an answer is begun by one task, and read
+/// on by another. It runs from the first time that it is asked.
+struct Sleep {
+    duration: Duration,
+    timer: Option<Timer>,
+}
+
+struct Timer {
+    timer: JsValue,
+    state: Rc<State>,
+    /// What the platform calls when the time has come.
+    _call: Closure<dyn FnMut()>,
+}
+
+#[derive(Default)]
+struct State {
+    is_over: Cell<bool>,
+    waker: RefCell<Option<Waker>>,
+}
+
+impl Timer {
+    fn start(duration: Duration) -> Self {
+        let state = Rc::new(State::default());
+        let called = Rc::clone(&state);
+        let call = Closure::<dyn FnMut()>::new(move || {
+            called.is_over.set(true);
+            if let Some(waker) = called.waker.take() {
+                waker.wake();
+            }
+        });
+        Self {
+            timer: set_timeout(&call, duration.min(LONGEST).as_secs_f64() * 1e3),
+            state,
+            _call: call,
+        }
+    }
+}
+
+impl Drop for Timer {
+    fn drop(&mut self) {
+        if !self.state.is_over.get() {
+            clear_timeout(&self.timer);
+        }
+    }
+}
+
+impl Future for Sleep {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let duration = self.duration;
+        let timer = self.timer.get_or_insert_with(|| Timer::start(duration));
+        if timer.state.is_over.get() {
+            return Poll::Ready(());
+        }
+        *timer.state.waker.borrow_mut() = Some(context.waker().clone());
+        Poll::Pending
     }
 }

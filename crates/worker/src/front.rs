@@ -5,19 +5,23 @@
 
 use std::{cell::OnceCell, rc::Rc, sync::Arc, time::Duration};
 
-use axum::Router;
+use axum::{Router, body::Body};
 use bytes::Bytes;
 use futures_util::StreamExt;
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http_body_util::BodyExt;
 use locum_api::{App, owner, refuse, stream::run_broken_off};
 use locum_domain::{error::ApiError, project::Project};
 use tower::ServiceExt;
 use worker::{Env, Request, Response, ResponseBuilder, console_error};
 
 use crate::{
-    elsewhere::Elsewhere, exchange, object, settings, tasks::Tasks, telemetry, world::world,
+    elsewhere::Elsewhere, exchange, metrics::together, object, settings, tasks::Tasks, telemetry,
+    world::world,
 };
 
+/// Where metrics are asked for.
+const METRICS: &str = "/metrics";
 /// When to come again to an object that is away.
 const COME_AGAIN: Duration = Duration::from_secs(1);
 
@@ -38,13 +42,32 @@ pub(crate) async fn answer(request: Request, env: Env) -> worker::Result<Respons
     }
     let signal = request.inner().signal();
     let request = exchange::incoming(request)?;
+    let is_of_metrics = request.uri().path() == METRICS;
     let answering = front.router.clone().oneshot(request);
     match exchange::unless_left(signal, answering).await {
+        Some(Ok(response)) if is_of_metrics && response.status() == StatusCode::OK => {
+            exchange::outgoing(with_object(&env, response).await).await
+        }
         Some(Ok(response)) => exchange::outgoing(response).await,
         Some(Err(never)) => match never {},
         // Nobody will read it.
         None => Response::empty(),
     }
+}
+
+/// The metrics of both places. Where the object does not tell its own, the front's are all there is.
+async fn with_object(env: &Env, response: http::Response<Body>) -> http::Response<Body> {
+    let (head, body) = response.into_parts();
+    let ours = body.collect().await.map(|body| body.to_bytes());
+    let ours = String::from_utf8_lossy(ours.as_deref().unwrap_or_default()).into_owned();
+    let page = match object::metrics(env).await {
+        Ok(theirs) => together(&[("front", &ours), ("object", &theirs)]),
+        Err(error) => {
+            tracing::warn!(%error, "the object's metrics are missing");
+            together(&[("front", &ours)])
+        }
+    };
+    http::Response::from_parts(head, Body::from(page))
 }
 
 /// Has the object see to what nobody asks for.

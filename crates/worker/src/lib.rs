@@ -6,8 +6,8 @@
 //!
 //! Read in this order: this page (the platform's events), [`front`] and [`elsewhere`] (what it does not have), [`object`],
 //! [`alarm`], [`sql`], [`blobs`], [`limits`] (the rate limit, over all fronts), [`exchange`] (requests and responses as the
-//! platform has them), then the other ports: [`transport`], [`clock`], [`entropy`], [`tasks`], [`analytics`]; [`settings`] and
-//! [`telemetry`].
+//! platform has them), then the other ports: [`transport`], [`clock`], [`entropy`], [`tasks`], [`analytics`]; [`settings`],
+//! [`telemetry`] and [`metrics`].
 
 mod alarm;
 mod analytics;
@@ -20,6 +20,7 @@ mod entropy;
 mod exchange;
 mod front;
 mod limits;
+mod metrics;
 mod object;
 mod settings;
 mod sql;

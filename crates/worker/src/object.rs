@@ -25,6 +25,7 @@ const OBJECTS: &str = "PROJECTS";
 /// The front asks for these; from outside they cannot be asked for, since no route is called so.
 const COLLECT: &str = "/.object/collect";
 const CHECK: &str = "/.object/check";
+const METRICS: &str = "/.object/metrics";
 /// An alarm's handler is ended by the platform after 15 minutes.
 const LONGEST_ALARM: Duration = Duration::from_secs(13 * 60);
 /// When to look again, where the store could not tell what there is to do.
@@ -37,19 +38,26 @@ pub(crate) fn of(env: &Env, project: &Project) -> worker::Result<Stub> {
 
 /// Whether storage works.
 pub(crate) async fn check(env: &Env) -> worker::Result<()> {
-    ask(env, CHECK).await
+    ask(env, CHECK).await.map(drop)
 }
 
 /// Has garbage collected.
 pub(crate) async fn collect(env: &Env) -> worker::Result<()> {
-    ask(env, COLLECT).await
+    ask(env, COLLECT).await.map(drop)
 }
 
-async fn ask(env: &Env, path: &str) -> worker::Result<()> {
+/// What the object has counted since it woke up, for Prometheus.
+pub(crate) async fn metrics(env: &Env) -> worker::Result<String> {
+    ask(env, METRICS).await?.text().await
+}
+
+async fn ask(env: &Env, path: &str) -> worker::Result<Response> {
     let object = of(env, &Project::default())?;
-    let url = format!("https://object{path}");
-    match object.fetch_with_str(&url).await?.status_code() {
-        200 => Ok(()),
+    let response = object
+        .fetch_with_str(&format!("https://object{path}"))
+        .await?;
+    match response.status_code() {
+        200 => Ok(response),
         status => Err(Error::RustError(format!("the object answered {status}"))),
     }
 }
@@ -81,16 +89,17 @@ impl DurableObject for ProjectObject {
 
     async fn fetch(&self, request: Request) -> worker::Result<Response> {
         let object = self.opened().await?;
-        // Whatever an earlier life of the object has left is looked for.
-        object.alarm.set_if_unknown(since_1970());
         let target = exchange::target(&request);
         #[cfg(feature = "contract-suite")]
         if let Some(answer) = crate::contract::answer(&object.app.world.store, &target).await {
             return answer;
         }
+        // Whatever an earlier life of the object has left is looked for.
+        object.alarm.set_if_unknown(since_1970());
         match &*target {
             CHECK => object.check().await,
             COLLECT => object.collect(),
+            METRICS => object.metrics(),
             _ => object.answer(request).await,
         }
     }
@@ -165,6 +174,12 @@ impl Opened {
             Ok(()) => Response::empty(),
             Err(error) => Response::error(error.to_string(), 503),
         }
+    }
+
+    fn metrics(&self) -> worker::Result<Response> {
+        // Circuits change with the time: looking at them brings their gauges up to date.
+        self.app.gateway.health();
+        Response::ok(self.app.metrics.encode())
     }
 
     /// Begins to collect; what comes of it is logged.
