@@ -12,8 +12,12 @@ import { setTimeout as pause } from "node:timers/promises";
 import OpenAI from "openai";
 
 const target = process.env.CARGO_TARGET_DIR ?? join(import.meta.dirname, "../../target");
+const { LOCUM_HOST, NODE_BIN, LOCUM_WORKER } = process.env;
+const locum =
+  LOCUM_HOST === "worker"
+    ? [NODE_BIN, join(import.meta.dirname, "../worker/serve.mjs"), LOCUM_WORKER]
+    : [process.env.LOCUM_BIN ?? join(target, "debug/locum"), "serve"];
 const programs = {
-  locum: process.env.LOCUM_BIN ?? join(target, "debug/locum"),
   upstream: process.env.SCRIPTED_UPSTREAM_BIN ?? join(target, "debug/scripted-upstream"),
 };
 
@@ -92,7 +96,7 @@ class Upstream {
 export async function startWorld(settings = {}) {
   const [openai, gemini, port] = await Promise.all([Upstream.start(), Upstream.start(), freePort()]);
   const url = `http://127.0.0.1:${port}`;
-  const child = start(programs.locum, ["serve"], {
+  const child = start(locum[0], locum.slice(1), {
     API_KEY: KEY,
     ENABLE_RATE_LIMIT: "false",
     HOST: "127.0.0.1",

@@ -153,6 +153,45 @@ def test_many_pieces_are_stored_with_few_writes(trial, openai_provider):
         assert written <= 12, "assistant, thread and run, the run's steps to its end, a renewal of its lease"
 
 
+def test_an_answer_that_is_too_large_to_be_stored_fails_the_run(trial, openai_provider):
+    locum = trial()
+    answer = openai_provider.text_stream(*("x" * 20_000 for _ in range(600)))
+    openai_provider.upstream.script(*[answer] * 20)
+    run = begin(locum, openai_provider.model)
+    wait_until(lambda: status(locum, run) in ENDED, 60, "the run's end")
+    assert status(locum, run) == "failed"
+    assert openai_provider.upstream.asked <= 6
+    openai_provider.upstream.clear()
+    # Its thread is free again, and nothing of it stays behind.
+    assert said(locum, run.thread_id) == ["Hello"]
+
+
+def test_an_object_that_is_too_large_to_be_stored_is_refused(trial):
+    locum = trial()
+    parts = [{"type": "text", "text": "€" * 250_000} for _ in range(16)]
+    with pytest.raises(openai.BadRequestError) as refused:
+        locum.client().beta.threads.create(messages=[{"role": "user", "content": parts}])
+    assert "larger than this server can store" in str(refused.value)
+
+
+def test_a_run_does_not_wait_for_a_slow_reader(trial, openai_provider):
+    locum = trial()
+    openai_provider.upstream.script(openai_provider.text_stream(*(f"{n:04} " + "slow " * 300 for n in range(1000))))
+    stream = begin(locum, openai_provider.model, stream=True)
+    created = next(event.data for event in stream if event.event == "thread.run.created")
+    # Nobody reads on, and the run ends all the same.
+    slowest = 0.0
+    deadline = time.monotonic() + 20
+    while status(locum, created) not in ENDED and time.monotonic() < deadline:
+        begun = time.monotonic()
+        locum.client().beta.threads.retrieve(created.thread_id)
+        slowest = max(slowest, time.monotonic() - begun)
+    assert status(locum, created) == "completed"
+    assert len(said(locum, created.thread_id)[1]) == 1000 * 1505
+    assert slowest < 1
+    stream.close()
+
+
 class TestWithoutR2:
     def test_an_upload_fails_and_leaves_nothing(self, trial):
         locum = trial()

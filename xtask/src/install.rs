@@ -3,6 +3,8 @@
 //! A thing that cannot be had is [`Unavailable`]: the step that needs it is skipped by name, never
 //! silently passed. Nothing is installed for the whole machine but Debian's packages, and those as root alone.
 
+mod wasm;
+
 use std::{
     error::Error,
     fmt, fs,
@@ -13,6 +15,7 @@ use std::{
 
 use anyhow::{Context, Result};
 
+pub use self::wasm::WasmTools;
 use crate::{command::Run, workspace::Workspace};
 
 const DOWNLOAD: Duration = Duration::from_secs(10 * 60);
@@ -144,27 +147,6 @@ pub fn chromium() -> Result<PathBuf> {
     }
     debian(&["chromium"])?;
     found().map_or_else(|| unavailable("Chromium"), Ok)
-}
-
-/// The standard library for `target`, so that the core can be checked for it.
-pub fn rust_target(target: &str) -> Result<()> {
-    let sysroot = Run::new("rustc").args(["--print", "sysroot"]).read()?;
-    let library = Path::new(sysroot.trim())
-        .join("lib/rustlib")
-        .join(target)
-        .join("lib");
-    if library.exists() {
-        return Ok(());
-    }
-    let added = Run::new("rustup")
-        .args(["target", "add", target])
-        .limit(Duration::from_secs(180))
-        .finish();
-    if added.is_ok_and(|added| added.success) {
-        Ok(())
-    } else {
-        unavailable(&format!("Rust's {target} target"))
-    }
 }
 
 /// A component of the toolchain (`rustfmt`, `clippy`), asked for as `cargo subcommand`.

@@ -91,6 +91,9 @@ pub(crate) fn store_failed(error: StoreError) -> ApiError {
         StoreError::Unavailable(_) => {
             ApiError::busy("Storage is not available right now.", COME_AGAIN)
         }
+        StoreError::TooLarge(_) => {
+            ApiError::invalid("What is to be stored is larger than this server can store.")
+        }
         StoreError::Full(_) | StoreError::Failed(_) => ApiError::internal(),
     }
 }

@@ -39,6 +39,9 @@ pub enum StoreError {
     /// It has no room left.
     #[error("the store is full: {0}")]
     Full(String),
+    /// It takes no object that is so large. It has done nothing.
+    #[error("too large for the store: {0}")]
+    TooLarge(String),
     /// It failed.
     #[error("the store failed: {0}")]
     Failed(String),

@@ -59,6 +59,9 @@ pub enum SqlError {
     /// It has no room left.
     #[error("{0}")]
     Full(String),
+    /// It takes no row that is so large. Nothing is done.
+    #[error("{0}")]
+    TooLarge(String),
     /// It failed.
     #[error("{0}")]
     Failed(String),

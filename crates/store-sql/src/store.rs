@@ -131,6 +131,7 @@ impl From<SqlError> for StoreError {
         match error {
             SqlError::Unavailable(why) => Self::Unavailable(why),
             SqlError::Full(why) => Self::Full(why),
+            SqlError::TooLarge(why) => Self::TooLarge(why),
             SqlError::Failed(why) => Self::Failed(why),
         }
     }

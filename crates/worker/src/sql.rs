@@ -145,6 +145,8 @@ fn failed(error: &worker::Error) -> SqlError {
     let said = error.to_string();
     if said.contains("SQLITE_FULL") || said.contains("storage limit") {
         SqlError::Full(said)
+    } else if said.contains("SQLITE_TOOBIG") {
+        SqlError::TooLarge(said)
     } else if said.contains("reset") || said.contains("overloaded") {
         SqlError::Unavailable(said)
     } else {

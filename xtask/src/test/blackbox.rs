@@ -8,15 +8,11 @@ use super::counts::{self, Counts};
 use crate::{command::Run, install, workspace::Workspace};
 
 const BUILD: Duration = Duration::from_secs(40 * 60);
-const SUITE: Duration = Duration::from_secs(15 * 60);
+const SUITE: Duration = Duration::from_secs(25 * 60);
 
 /// `tests/python`, by pytest.
 pub fn python(workspace: &Workspace) -> Result<Counts> {
-    let bin = install::python(
-        workspace,
-        &workspace.root.join("tests/python/requirements.txt"),
-    )?;
-    pytest(workspace, bin, "tests/python", &[])
+    pytest_on(workspace, "tests/python", &[], &[])
 }
 
 /// `tests/litellm`, by pytest, with LiteLLM in an environment of its own.
@@ -39,8 +35,7 @@ pub fn litellm(workspace: &Workspace) -> Result<Counts> {
 
 /// `tests/node`, by Node's own test runner.
 pub fn node(workspace: &Workspace) -> Result<Counts> {
-    let node = install::node(workspace, &workspace.root.join("tests"))?;
-    node_test(workspace, node, "tests/node/*.test.mjs", &[])
+    node_on(workspace, &[])
 }
 
 /// `tests/browser`: the same runner, driving Chromium.
@@ -53,6 +48,26 @@ pub fn browser(workspace: &Workspace) -> Result<Counts> {
         "tests/browser/*.test.mjs",
         &[("CHROMIUM", chromium)],
     )
+}
+
+/// The suite of `folder`, by pytest, asked of the host that `host` names.
+pub fn pytest_on(
+    workspace: &Workspace,
+    folder: &str,
+    host: &[(&str, PathBuf)],
+    env: &[(&str, PathBuf)],
+) -> Result<Counts> {
+    let bin = install::python(
+        workspace,
+        &workspace.root.join("tests/python/requirements.txt"),
+    )?;
+    pytest(workspace, bin, folder, &[host, env].concat())
+}
+
+/// `tests/node`, asked of the host that `host` names.
+pub fn node_on(workspace: &Workspace, host: &[(&str, PathBuf)]) -> Result<Counts> {
+    let node = install::node(workspace, &workspace.root.join("tests"))?;
+    node_test(workspace, node, "tests/node/*.test.mjs", host)
 }
 
 fn pytest(

@@ -5,6 +5,7 @@
 mod blackbox;
 mod counts;
 mod rust;
+pub mod worker;
 
 use std::{
     process::ExitCode,
@@ -26,8 +27,6 @@ pub enum Step {
     Clippy,
     /// The crates' own tests
     Rust,
-    /// The core compiles to WebAssembly
-    WasmCore,
     /// The built program, asked by OpenAI's Python SDK
     Python,
     /// The built program, asked by OpenAI's Node SDK
@@ -36,6 +35,12 @@ pub enum Step {
     Litellm,
     /// The built program, asked from a page of another origin
     Browser,
+    /// The Worker under workerd: objects, alarms, R2, its size and its deployments
+    Worker,
+    /// The Worker, asked by OpenAI's Python SDK
+    WorkerPython,
+    /// The Worker, asked by OpenAI's Node SDK
+    WorkerNode,
 }
 
 struct Report {
@@ -72,14 +77,14 @@ pub fn run(workspace: &Workspace, only: &[Step]) -> ExitCode {
 fn summarize(reports: &[Report]) -> ExitCode {
     let mut total = Counts::default();
     println!(
-        "\n{:<10} {:>7} {:>7} {:>7} {:>7}",
+        "\n{:<13} {:>7} {:>7} {:>7} {:>7}",
         "step", "passed", "failed", "skipped", "time"
     );
     for report in reports {
         let counts = report.counts();
         let seconds = report.took.as_secs();
         println!(
-            "{:<10} {:>7} {:>7} {:>7} {:>6}s{}",
+            "{:<13} {:>7} {:>7} {:>7} {:>6}s{}",
             report.step.name(),
             counts.passed,
             counts.failed,
@@ -108,11 +113,13 @@ impl Step {
             Self::Fmt => rust::fmt(workspace),
             Self::Clippy => rust::clippy(workspace),
             Self::Rust => rust::tests(workspace),
-            Self::WasmCore => rust::wasm_core(workspace),
             Self::Python => blackbox::python(workspace),
             Self::Node => blackbox::node(workspace),
             Self::Litellm => blackbox::litellm(workspace),
             Self::Browser => blackbox::browser(workspace),
+            Self::Worker => worker::worker(workspace),
+            Self::WorkerPython => worker::python(workspace),
+            Self::WorkerNode => worker::node(workspace),
         }
     }
 

@@ -10,15 +10,6 @@ use crate::{
     workspace::Workspace,
 };
 
-/// The crates that must compile for Cloudflare's host as they are.
-const CORE: [&str; 5] = [
-    "locum-domain",
-    "locum-providers",
-    "locum-engine",
-    "locum-store-sql",
-    "locum-api",
-];
-const WASM: &str = "wasm32-unknown-unknown";
 const BUILD: Duration = Duration::from_secs(40 * 60);
 
 /// `cargo fmt --check`.
@@ -68,14 +59,4 @@ pub fn tests(workspace: &Workspace) -> Result<Counts> {
         total.failed += 1;
     }
     Ok(total)
-}
-
-/// The core, checked for the target that Cloudflare runs.
-pub fn wasm_core(workspace: &Workspace) -> Result<Counts> {
-    install::rust_target(WASM)?;
-    let mut check = workspace.cargo(&["check", "--target", WASM]);
-    for package in CORE {
-        check = check.args(["--package", package]);
-    }
-    Ok(Counts::one(check.limit(BUILD).finish()?.success))
 }

@@ -177,6 +177,21 @@ fn what_is_stored_cannot_be_had_and_nothing_is_told_of_why() {
     }
 }
 
+#[test]
+fn an_object_that_is_too_large_for_the_store_is_the_clients_to_mend() {
+    let (locum, _) = without_storage(Away::Says(StoreError::TooLarge));
+    for (path, body) in [
+        ("/v1/assistants", json!({"model": "m"})),
+        ("/v1/threads", json!({})),
+    ] {
+        let answer = locum.post(path, &body);
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+        let error = answer.error();
+        assert_eq!(error.kind, "invalid_request_error");
+        assert!(!error.message.contains("disk 7"), "{}", error.message);
+    }
+}
+
 fn health(locum: &Locum, path: &str) -> (StatusCode, Value) {
     let answer = locum.get(path);
     (answer.status, serde_json::from_slice(&answer.body).unwrap())

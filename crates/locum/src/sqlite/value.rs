@@ -74,6 +74,7 @@ pub(super) fn error(error: rusqlite::Error) -> SqlError {
         Some(it) if it.code == ErrorCode::DiskFull || it.extended_code == SQLITE_IOERR_SHMSIZE => {
             SqlError::Full(text)
         }
+        Some(it) if it.code == ErrorCode::TooBig => SqlError::TooLarge(text),
         Some(it) if matches!(it.code, ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
             SqlError::Unavailable(text)
         }

@@ -132,6 +132,10 @@ impl Driver {
         if drivers.is_stopped() {
             return Err(Stop::HandedOver);
         }
+        if matches!(error, StoreError::TooLarge(_)) {
+            // Trying again does not help, but another answer may: whoever takes the run over asks for one.
+            return Err(Stop::Lost);
+        }
         let renewed = drivers.renewed_until_ms.load(Ordering::Relaxed);
         if world.unix_ms() >= self.leased_until_ms.max(renewed) {
             return Err(Stop::Lost);
