@@ -2,8 +2,10 @@
 // on standard output. The runtime is workerd, which is Cloudflare's own; what it stores is in DATA_DIR.
 //
 //     node serve.mjs FOLDER-OF-THE-BUILT-WORKER
+//
+// A folder without WebAssembly is another Worker, and gets nothing but the settings.
 
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 
 import { Log, LogLevel, Miniflare, convertV4MiniflareOptions } from "miniflare";
@@ -20,10 +22,9 @@ const {
   ...bindings
 } = process.env;
 
-const modules = [
-  { type: "ESModule", path: join(program, "index.js") },
-  { type: "CompiledWasm", path: join(program, "index_bg.wasm") },
-];
+const modules = [{ type: "ESModule", path: join(program, "index.js") }];
+const isLocum = existsSync(join(program, "index_bg.wasm"));
+if (isLocum) modules.push({ type: "CompiledWasm", path: join(program, "index_bg.wasm") });
 if (LOCUM_TRIAL) {
   const contents = readFileSync(join(import.meta.dirname, "trial.mjs"), "utf8");
   modules.unshift({ type: "ESModule", path: join(program, "trial.mjs"), contents });
@@ -40,12 +41,14 @@ const miniflare = new Miniflare(
     compatibilityFlags: ["enable_request_signal"],
     cf: false,
     bindings,
-    durableObjects: {
-      PROJECTS: { className: "ProjectObject", useSQLite: true },
-      LIMITS: { className: "LimitsObject", useSQLite: true },
-    },
-    r2Buckets: ["FILES"],
-    analyticsEngineDatasets: { ANALYTICS: { dataset: "locum" } },
+    ...(isLocum && {
+      durableObjects: {
+        PROJECTS: { className: "ProjectObject", useSQLite: true },
+        LIMITS: { className: "LimitsObject", useSQLite: true },
+      },
+      r2Buckets: ["FILES"],
+      analyticsEngineDatasets: { ANALYTICS: { dataset: "locum" } },
+    }),
     resourcePersistencePath: resolve(DATA_DIR),
     handleStructuredLogs({ message }) {
       process.stdout.write(`${message}\n`);

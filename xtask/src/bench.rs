@@ -4,7 +4,12 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use crate::{command::Run, workspace::Workspace};
+use crate::{
+    command::Run,
+    install::{Unavailable, WasmTools},
+    test::worker,
+    workspace::Workspace,
+};
 
 /// Builds for release, measures, and writes `docs/performance.md`; a `quick` look is only shown.
 pub fn run(workspace: &Workspace, quick: bool) -> Result<()> {
@@ -14,6 +19,23 @@ pub fn run(workspace: &Workspace, quick: bool) -> Result<()> {
     let run = Run::new(workspace.built("release", "locum-bench"))
         .args(["run", "--locum"])
         .args([workspace.built("release", "locum")]);
+    let run = match WasmTools::install(workspace) {
+        Ok(tools) => {
+            let program = worker::build(workspace, &tools, "build", &["--release"])?;
+            let serve = workspace.root.join("tests/worker/serve.mjs");
+            run.args(["--node"])
+                .args([&tools.node])
+                .args(["--serve"])
+                .args([serve])
+                .args(["--worker"])
+                .args([program])
+        }
+        Err(error) if error.downcast_ref::<Unavailable>().is_some() => {
+            eprintln!("SKIPPED the Worker's figures: cannot have {error}");
+            run
+        }
+        Err(error) => return Err(error),
+    };
     let run = if quick {
         run.args(["--quick"])
     } else {

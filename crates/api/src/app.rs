@@ -70,6 +70,18 @@ impl App {
         })
     }
 
+    /// The same app for a host on which no request may wait for what another one has begun.
+    #[must_use]
+    pub fn with_requests_apart(mut self) -> Self {
+        self.storage = StorageProbe::unshared();
+        self
+    }
+
+    /// Whether storage can be read and written, as `/health` tells it.
+    pub async fn storage_is_fine(&self) -> bool {
+        self.storage.is_fine(&self.world).await
+    }
+
     /// Says that no more requests should be sent here: `/health/ready` answers 503 from now on. Requests that come all
     /// the same are answered.
     pub fn drain(&self) {

@@ -20,6 +20,7 @@ mod traffic;
 mod upstream;
 mod verdict;
 mod wire;
+mod worker;
 
 #[cfg(test)]
 mod tests;

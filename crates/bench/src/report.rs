@@ -6,6 +6,7 @@ use crate::cases::Case;
 use crate::keeping::Keeping;
 use crate::measure::{median, quartiles};
 use crate::verdict::verdict;
+use crate::worker;
 
 const IDLE_AIM_MIB: f64 = 12.0;
 const LOADED_AIM_MIB: f64 = 20.0;
@@ -30,6 +31,8 @@ pub struct Report {
     pub rows: Vec<Row>,
     /// What the Assistants API costs, where that was measured.
     pub keeping: Option<Keeping>,
+    /// What it costs as a Worker, where that was measured.
+    pub worker: Option<worker::Figures>,
     /// The floor's memory and start.
     pub floor: Footprint,
     /// Locum's memory and start.
@@ -160,6 +163,9 @@ impl Report {
         self.write_footprint(&mut text);
         if let Some(keeping) = &self.keeping {
             keeping.write(&mut text);
+        }
+        if let Some(worker) = &self.worker {
+            worker.write(&mut text);
         }
         self.write_noise(&mut text);
         text
@@ -338,6 +344,7 @@ mod tests {
                 latency: Some([latency(10.0), latency(40.0), latency(55.0)]),
             }],
             keeping: None,
+            worker: None,
             floor: footprint,
             locum: footprint,
         }

@@ -20,6 +20,7 @@ use crate::report::{Figures, Footprint, Latency, Report, Row, Turn};
 use crate::server::{Server, free_port};
 use crate::stage::{Proxy, Stage};
 use crate::traffic::{Ask, CLIENT_KEY, UPSTREAM_KEY};
+use crate::worker;
 
 /// `locum-bench run`
 #[derive(Debug, Args)]
@@ -36,6 +37,8 @@ pub struct Options {
     /// Measure this case alone (may be repeated)
     #[arg(long = "case")]
     cases: Vec<String>,
+    #[command(flatten)]
+    worker: worker::Options,
 }
 
 /// How much is measured.
@@ -48,6 +51,7 @@ struct Plan {
     calm_turn: Duration,
     starts: usize,
     keeping: keeping::Plan,
+    worker: worker::Plan,
 }
 
 const THOROUGH: Plan = Plan {
@@ -62,6 +66,11 @@ const THOROUGH: Plan = Plan {
         runs: 500,
         in_flight: 1_000,
         deep: 100_000,
+    },
+    worker: worker::Plan {
+        rounds: 10,
+        turn: Duration::from_secs(1),
+        starts: 7,
     },
 };
 
@@ -78,8 +87,15 @@ const QUICK: Plan = Plan {
         in_flight: 1_000,
         deep: 100_000,
     },
+    worker: worker::Plan {
+        rounds: 3,
+        turn: Duration::from_millis(700),
+        starts: 3,
+    },
 };
 
+/// The name of no case at all: for who wants to see the Worker alone.
+const NOTHING: &str = "nothing";
 /// The name of the case that is no chat: what the Assistants API costs.
 const KEEPING: &str = "assistants";
 
@@ -118,7 +134,7 @@ fn choose_cases(names: &[String]) -> Result<Vec<Case>> {
     }
     names
         .iter()
-        .filter(|name| *name != KEEPING)
+        .filter(|name| *name != KEEPING && *name != NOTHING)
         .map(|name| cases::find(name).with_context(|| format!("there is no case named {name:?}")))
         .collect()
 }
@@ -183,6 +199,7 @@ fn measure(
     let keeping = keeping
         .then(|| keeping::measure(&stage, plan.keeping, runtime))
         .transpose()?;
+    let worker = worker::measure(&options.worker, &stage, plan.worker, runtime)?;
     Ok(Report {
         machine: measure::describe_machine()?,
         subject: if options.locum.is_some() {
@@ -195,6 +212,7 @@ fn measure(
         quick: options.quick,
         rows,
         keeping,
+        worker,
         floor: Footprint {
             idle_bytes: floor_idle_bytes,
             loaded_bytes: floor_loaded_bytes,

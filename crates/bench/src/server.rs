@@ -4,12 +4,14 @@ use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
+use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::measure::{self, CpuReading};
 
@@ -61,7 +63,9 @@ impl Launch<'_> {
             .current_dir(self.folder)
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
-            .stderr(log);
+            .stderr(log)
+            // What it starts itself ends with it.
+            .process_group(0);
         // A child inherits the core of the thread that starts it.
         measure::pin(self.core)?;
         let child = command.spawn();
@@ -106,14 +110,23 @@ impl Server {
 
     /// Asks `GET path` until the answer is a 200.
     pub fn await_answer(&mut self, path: &str) -> Result<()> {
+        self.await_that(path, |answer| answer.starts_with(b"HTTP/1.1 200"))
+    }
+
+    /// Asks `GET path` until there is an answer.
+    pub fn await_any_answer(&mut self, path: &str) -> Result<()> {
+        self.await_that(path, |answer| answer.starts_with(b"HTTP/1.1 "))
+    }
+
+    fn await_that(&mut self, path: &str, is_good: fn(&[u8]) -> bool) -> Result<()> {
         let deadline = Instant::now() + START_TIMEOUT;
-        while !answers(self.port, path) {
+        while !answers(self.port, path, is_good) {
             if let Some(status) = self.child.try_wait()? {
                 bail!("{status} before a first answer; {}", self.last_words());
             }
             ensure!(
                 Instant::now() < deadline,
-                "no 200 from GET {path} within {START_TIMEOUT:?}; {}",
+                "no answer from GET {path} within {START_TIMEOUT:?}; {}",
                 self.last_words()
             );
             thread::sleep(POLL_INTERVAL);
@@ -125,12 +138,14 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         // It may have ended on its own.
-        let _ = self.child.kill();
+        if let Some(group) = i32::try_from(self.pid()).ok().and_then(Pid::from_raw) {
+            let _ = kill_process_group(group, Signal::KILL);
+        }
         let _ = self.child.wait();
     }
 }
 
-fn answers(port: u16, path: &str) -> bool {
+fn answers(port: u16, path: &str, is_good: fn(&[u8]) -> bool) -> bool {
     let ask = || -> std::io::Result<bool> {
         let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
         write!(
@@ -139,7 +154,7 @@ fn answers(port: u16, path: &str) -> bool {
         )?;
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer)?;
-        Ok(answer.starts_with(b"HTTP/1.1 200"))
+        Ok(is_good(&answer))
     };
     ask().unwrap_or(false)
 }

@@ -3,11 +3,12 @@
 //! What fits into one part is put at once; more is uploaded in parts as it comes, and is there once the last has come. Memory
 //! holds one part. R2 itself takes away what an upload that broke off has left, after a week.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt, TryStreamExt};
 use locum_engine::ports::{Blob, BlobEntry, BlobError, BlobStream, Blobs};
-use std::time::Duration;
 use worker::{
     Bucket, Env, MultipartUpload, Object, UploadedPart,
     send::{SendFuture, SendWrapper},
@@ -39,15 +40,16 @@ impl R2 {
 
     async fn put_all(&self, name: &str, mut bytes: BlobStream) -> Result<u64, BlobError> {
         let bucket = self.bucket()?;
-        let first = part(&mut bytes).await?;
-        if first.len() < PART_BYTES {
-            let size_bytes = first.len() as u64;
-            let put = bucket.put(name, Vec::from(first)).execute().await;
+        let mut waiting = BytesMut::new();
+        fill(&mut waiting, &mut bytes).await?;
+        if waiting.len() < PART_BYTES {
+            let size_bytes = waiting.len() as u64;
+            let put = bucket.put(name, Vec::from(waiting)).execute().await;
             return put.map(|_| size_bytes).map_err(failed);
         }
         let upload = bucket.create_multipart_upload(name).execute().await;
         let upload = upload.map_err(failed)?;
-        match put_parts(&upload, first, bytes).await {
+        match put_parts(&upload, waiting, bytes).await {
             Ok((parts, size_bytes)) => {
                 upload.complete(parts).await.map_err(failed)?;
                 Ok(size_bytes)
@@ -97,46 +99,34 @@ impl Blobs for R2 {
     }
 }
 
-/// The next part; what is shorter than a part is the last.
-async fn part(bytes: &mut BlobStream) -> Result<Bytes, BlobError> {
-    let mut part = BytesMut::new();
-    while part.len() < PART_BYTES {
+/// Reads until a part is `waiting`, or the last piece has come.
+async fn fill(waiting: &mut BytesMut, bytes: &mut BlobStream) -> Result<(), BlobError> {
+    while waiting.len() < PART_BYTES {
         let Some(piece) = bytes.next().await else {
             break;
         };
-        part.extend_from_slice(&piece?);
+        waiting.extend_from_slice(&piece?);
     }
-    Ok(part.freeze())
+    Ok(())
 }
 
+/// Uploads what is `waiting` and all that follows. All parts but the last are of one size, as R2 demands: what a piece was
+/// too long by comes with the next part.
 async fn put_parts(
     upload: &MultipartUpload,
-    first: Bytes,
+    mut waiting: BytesMut,
     mut bytes: BlobStream,
 ) -> Result<(Vec<UploadedPart>, u64), BlobError> {
-    let (mut parts, mut size_bytes) = (Vec::new(), 0);
-    // All parts but the last have to be of one size: what a piece was too long by comes with the next part.
-    let mut waiting = BytesMut::from(first);
-    let mut number = 0;
-    loop {
-        let is_last = waiting.len() < PART_BYTES;
-        let sent = waiting.split_to(waiting.len().min(PART_BYTES));
-        if !sent.is_empty() {
-            number += 1;
-            size_bytes += sent.len() as u64;
-            let uploaded = upload.upload_part(number, Vec::from(sent)).await;
-            parts.push(uploaded.map_err(failed)?);
-        }
-        if is_last {
-            return Ok((parts, size_bytes));
-        }
-        while waiting.len() < PART_BYTES {
-            let Some(piece) = bytes.next().await else {
-                break;
-            };
-            waiting.extend_from_slice(&piece?);
-        }
+    let (mut parts, mut number, mut size_bytes) = (Vec::new(), 0, 0);
+    while !waiting.is_empty() {
+        let part = waiting.split_to(waiting.len().min(PART_BYTES));
+        number += 1;
+        size_bytes += part.len() as u64;
+        let uploaded = upload.upload_part(number, Vec::from(part)).await;
+        parts.push(uploaded.map_err(failed)?);
+        fill(&mut waiting, &mut bytes).await?;
     }
+    Ok((parts, size_bytes))
 }
 
 fn blob(found: Object) -> Result<Blob, BlobError> {

@@ -107,7 +107,8 @@ fn open(env: &Env) -> Result<Front, String> {
         Arc::clone(&elsewhere) as _,
         elsewhere,
     );
-    let app = Arc::new(App::new(settings, world)?);
+    let app = App::new(settings, world)?.with_requests_apart();
+    let app = Arc::new(app);
     let router = locum_api::router(Arc::clone(&app));
     Ok(Front { app, router })
 }

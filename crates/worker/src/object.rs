@@ -164,15 +164,19 @@ impl Opened {
         match exchange::unless_left(signal, answering).await {
             Some(Ok(response)) => exchange::outgoing(response).await,
             Some(Err(never)) => match never {},
-            // Nobody will read it.
-            None => Response::empty(),
+            None => {
+                // It may have begun a run that nobody drives now: that is looked for.
+                self.alarm.set(since_1970());
+                Response::empty()
+            }
         }
     }
 
     async fn check(&self) -> worker::Result<Response> {
-        match self.app.world.store.check().await {
-            Ok(()) => Response::empty(),
-            Err(error) => Response::error(error.to_string(), 503),
+        if self.app.storage_is_fine().await {
+            Response::empty()
+        } else {
+            Response::error("storage does not work", 503)
         }
     }
 

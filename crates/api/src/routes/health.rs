@@ -60,7 +60,7 @@ pub(crate) async fn health_ready(State(app): State<Arc<App>>) -> Response {
 }
 
 async fn storage_status(app: &App) -> HealthStatus {
-    if app.storage.is_fine(&app.world).await {
+    if app.storage_is_fine().await {
         HealthStatus::Ok
     } else {
         HealthStatus::Down

@@ -247,3 +247,13 @@ fn a_probe_that_nobody_waits_for_is_no_verdict() {
     health(&locum, "/health");
     assert_eq!(calls.load(Ordering::Relaxed), 2);
 }
+
+#[test]
+fn where_requests_are_kept_apart_each_asks_for_itself() {
+    let (locum, calls) = without_storage(Away::Says(StoreError::Unavailable));
+    let locum = locum.with_requests_apart();
+    for _ in 0..3 {
+        health(&locum, "/health");
+    }
+    assert_eq!(calls.load(Ordering::Relaxed), 3);
+}

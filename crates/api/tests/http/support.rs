@@ -63,11 +63,22 @@ impl Locum {
         let values: HashMap<&str, &str> = SETTINGS.iter().chain(settings).copied().collect();
         let settings =
             Settings::from_lookup(&|name| values.get(name).map(|value| (*value).to_owned()));
-        let app = Arc::new(App::new(settings.unwrap(), change(world)).unwrap());
+        Self::of(App::new(settings.unwrap(), change(world)).unwrap(), handles)
+    }
+
+    /// The same on a host that keeps requests apart.
+    pub fn with_requests_apart(self) -> Self {
+        let Self { app, world, .. } = self;
+        let app = App::new(app.settings.clone(), app.world.clone()).unwrap();
+        Self::of(app.with_requests_apart(), world)
+    }
+
+    fn of(app: App, world: Handles) -> Self {
+        let app = Arc::new(app);
         Self {
             router: router(Arc::clone(&app)),
             app,
-            world: handles,
+            world,
         }
     }
 

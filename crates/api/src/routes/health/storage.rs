@@ -16,9 +16,22 @@ const FRESH: Duration = Duration::from_secs(1);
 /// A storage that takes longer is as good as none.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// What storage answered last, or is being asked.
-#[derive(Default)]
-pub(crate) struct StorageProbe(Mutex<Option<Asked>>);
+/// Asks storage, for all requests together or for each by itself.
+pub(crate) struct StorageProbe {
+    /// What storage answered last, or is being asked.
+    last: Mutex<Option<Asked>>,
+    /// Whether a request may wait for what another one has begun.
+    shared: bool,
+}
+
+impl Default for StorageProbe {
+    fn default() -> Self {
+        Self {
+            last: Mutex::default(),
+            shared: true,
+        }
+    }
+}
 
 struct Asked {
     /// On the clock port.
@@ -27,10 +40,21 @@ struct Asked {
 }
 
 impl StorageProbe {
-    /// Whether storage is fine. However many ask at once, it is asked once.
+    /// One that asks for each request by itself.
+    pub(crate) fn unshared() -> Self {
+        Self {
+            shared: false,
+            ..Self::default()
+        }
+    }
+
+    /// Whether storage is fine. However many ask at once, it is asked once, unless each asks for itself.
     pub(crate) fn is_fine(&self, world: &World) -> Shared<PortFuture<'static, bool>> {
+        if !self.shared {
+            return ask(world.clone()).shared();
+        }
         let now = world.clock.now();
-        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(asked) = &*last {
             let age = now.saturating_sub(asked.at);
             let is_open = asked.answer.peek().is_none();

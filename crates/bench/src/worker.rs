@@ -1,0 +1,281 @@
+//! What Locum costs as a Worker, beside a bare pass-through Worker in JavaScript, both under workerd.
+//!
+//! The runtime has threads of its own that nobody can be told of, so that throughput is compared, and not CPU time. The
+//! two take turns in one run, as everywhere here.
+
+use std::fmt::Write;
+use std::net::{Ipv4Addr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use clap::Args;
+use tokio::runtime::Runtime;
+
+use crate::cases;
+use crate::load::{self, Target};
+use crate::measure::median;
+use crate::server::{Launch, Server, free_port};
+use crate::stage::Stage;
+use crate::traffic::{Ask, CLIENT_KEY};
+
+const CASES: [&str; 3] = ["short-chat", "long-prompt", "stream"];
+const CONNECTIONS: usize = 16;
+/// What a Worker has to reach of the pass-through Worker's throughput.
+const AIM: f64 = 0.6;
+const FIRST_REQUEST_AIM_MS: f64 = 100.0;
+const START_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Where the Worker is, and what serves it.
+#[derive(Debug, Clone, Args)]
+pub struct Options {
+    /// Node, to serve Workers with
+    #[arg(long, requires = "worker")]
+    node: Option<PathBuf>,
+    /// The script that serves a Worker: `tests/worker/serve.mjs`
+    #[arg(long, requires = "node")]
+    serve: Option<PathBuf>,
+    /// The folder of the built Worker
+    #[arg(long, requires = "serve")]
+    worker: Option<PathBuf>,
+}
+
+/// How much is measured.
+#[derive(Debug, Clone, Copy)]
+pub struct Plan {
+    /// Turns of each Worker in each case.
+    pub rounds: usize,
+    /// How long a turn is.
+    pub turn: Duration,
+    /// How often the first request after a start is timed.
+    pub starts: usize,
+}
+
+/// What was measured.
+#[derive(Debug)]
+pub struct Figures {
+    rows: Vec<Row>,
+    first_request_ms: [f64; 2],
+}
+
+#[derive(Debug)]
+struct Row {
+    title: &'static str,
+    /// Requests per second: the pass-through Worker, Locum, Locum with its rate limit.
+    rates: [f64; 3],
+}
+
+/// The three that are compared.
+#[derive(Debug, Clone, Copy)]
+enum Subject {
+    PassThrough,
+    Locum,
+    LocumThatCounts,
+}
+
+const SUBJECTS: [Subject; 3] = [
+    Subject::PassThrough,
+    Subject::Locum,
+    Subject::LocumThatCounts,
+];
+
+/// Measures all of it, where there is a Worker.
+pub fn measure(
+    options: &Options,
+    stage: &Stage<'_>,
+    plan: Plan,
+    runtime: &Runtime,
+) -> Result<Option<Figures>> {
+    let (Some(node), Some(serve), Some(worker)) = (&options.node, &options.serve, &options.worker)
+    else {
+        return Ok(None);
+    };
+    let house = House {
+        node: node.canonicalize()?,
+        serve: serve.canonicalize()?,
+        worker: worker.canonicalize()?,
+        stage,
+    };
+    eprintln!("Workers …");
+    let servers = SUBJECTS.map(|subject| house.start(subject));
+    let mut rows = Vec::new();
+    {
+        let [floor, locum, counting] = servers;
+        let servers = [floor?, locum?, counting?];
+        for name in CASES {
+            let case = cases::find(name).context("the case is not there")?;
+            rows.push(Row {
+                title: case.title,
+                rates: compare(&servers, case.floor, plan, runtime)?,
+            });
+        }
+    }
+    let first = |subject| -> Result<f64> {
+        let times: Result<Vec<f64>> = (0..plan.starts)
+            .map(|_| house.first_request_ms(subject))
+            .collect();
+        Ok(median(times?))
+    };
+    Ok(Some(Figures {
+        rows,
+        first_request_ms: [first(Subject::PassThrough)?, first(Subject::Locum)?],
+    }))
+}
+
+/// The median of each one's turns, which alternate.
+fn compare(servers: &[Server; 3], ask: Ask, plan: Plan, runtime: &Runtime) -> Result<[f64; 3]> {
+    let mut turns: [Vec<f64>; 3] = Default::default();
+    // The first round is for warming up.
+    for round in 0..=plan.rounds {
+        for (server, turns) in servers.iter().zip(&mut turns) {
+            let target = Target {
+                port: server.port,
+                key: CLIENT_KEY,
+                ask,
+            };
+            let outcome = runtime
+                .block_on(load::drive(target, CONNECTIONS, plan.turn))
+                .with_context(|| server.last_words())?;
+            if round > 0 {
+                turns.push(outcome.requests_per_second());
+            }
+        }
+    }
+    Ok(turns.map(median))
+}
+
+/// Where Workers are started.
+struct House<'a> {
+    node: PathBuf,
+    serve: PathBuf,
+    worker: PathBuf,
+    stage: &'a Stage<'a>,
+}
+
+impl House<'_> {
+    /// Starts one and waits until its port is open; its program has not run then.
+    fn start(&self, subject: Subject) -> Result<Server> {
+        let port = free_port()?;
+        let pass_through = self.serve.with_file_name("floor");
+        let (name, program): (_, &Path) = match subject {
+            Subject::PassThrough => ("pass-through-worker", &pass_through),
+            Subject::Locum => ("worker", &self.worker),
+            Subject::LocumThatCounts => ("counting-worker", &self.worker),
+        };
+        let folder = self.stage.folder.join(format!("{name}-{port}"));
+        std::fs::create_dir_all(&folder)?;
+        let upstream = format!("http://127.0.0.1:{}/v1", self.stage.upstream_port);
+        let counts = matches!(subject, Subject::LocumThatCounts);
+        let environment = vec![
+            ("PORT", port.to_string()),
+            ("DATA_DIR", folder.join("data").display().to_string()),
+            ("PATH", std::env::var("PATH").unwrap_or_default()),
+            ("NODE_ENV", "production".to_owned()),
+            ("API_KEY", CLIENT_KEY.to_owned()),
+            ("ENABLE_RATE_LIMIT", counts.to_string()),
+            ("RATE_LIMIT_REQUESTS", "1000000000".to_owned()),
+            ("PROVIDER_OPENAI_ENABLED", "true".to_owned()),
+            ("OPENAI_API_KEY", crate::traffic::UPSTREAM_KEY.to_owned()),
+            ("OPENAI_BASE_URL", upstream),
+        ];
+        let arguments = [&*self.serve, program].map(|path| path.display().to_string());
+        let server = Launch {
+            name,
+            program: self.node.as_os_str(),
+            arguments: arguments.to_vec(),
+            environment,
+            folder: &folder,
+            core: self.stage.cores.proxy,
+            caller_core: self.stage.cores.load,
+            port,
+        }
+        .spawn()?;
+        let deadline = Instant::now() + START_TIMEOUT;
+        while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
+            ensure!(Instant::now() < deadline, "{}", server.last_words());
+            thread::sleep(Duration::from_millis(5));
+        }
+        Ok(server)
+    }
+
+    /// How long the first request takes after a start, to its last byte.
+    fn first_request_ms(&self, subject: Subject) -> Result<f64> {
+        let mut server = self.start(subject)?;
+        let path = match subject {
+            // It knows no path that needs no key, and answers this one.
+            Subject::PassThrough => "/",
+            _ => "/health/live",
+        };
+        let begun = Instant::now();
+        match subject {
+            Subject::PassThrough => server.await_any_answer(path)?,
+            _ => server.await_answer(path)?,
+        }
+        Ok(begun.elapsed().as_secs_f64() * 1e3)
+    }
+}
+
+impl Figures {
+    /// Appends the section.
+    pub fn write(&self, text: &mut String) {
+        text.push_str(
+            "## As a Cloudflare Worker\n\n\
+             Under workerd, Cloudflare's own runtime, beside a Worker in JavaScript that checks the key, swaps it and passes the request through. One core each, 16 connections, \
+             requests per second. Locum logs and counts as it is shipped; where the rate limit is on, each request asks the Durable Object that counts its client.\n\n\
+             | | Pass-through | Locum | Ratio | Aim | | With the rate limit | Ratio |\n|---|--:|--:|--:|--:|---|--:|--:|\n",
+        );
+        for row in &self.rows {
+            let [floor, locum, counting] = row.rates;
+            let ratio = locum / floor;
+            let _ = writeln!(
+                text,
+                "| {} | {floor:.0} | {locum:.0} | {ratio:.2} × | ≥ {AIM:.2} × | {} | {counting:.0} | {:.2} × |",
+                row.title,
+                word(ratio >= AIM - 0.005),
+                counting / floor,
+            );
+        }
+        let [floor, locum] = self.first_request_ms;
+        let _ = writeln!(
+            text,
+            "\nThe first request after a start takes {floor:.0} ms there, and {locum:.0} ms in Locum (aim: ≤ {FIRST_REQUEST_AIM_MS:.0} ms, {}), the program's own start included.\n",
+            word(locum <= FIRST_REQUEST_AIM_MS),
+        );
+    }
+}
+
+fn word(is_met: bool) -> &'static str {
+    if is_met { "met" } else { "**missed**" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ratios_are_held_against_the_aim() {
+        let figures = Figures {
+            rows: vec![
+                Row {
+                    title: "Short chat",
+                    rates: [1000.0, 700.0, 500.0],
+                },
+                Row {
+                    title: "Stream",
+                    rates: [1000.0, 500.0, 400.0],
+                },
+            ],
+            first_request_ms: [3.0, 45.0],
+        };
+        let mut text = String::new();
+        figures.write(&mut text);
+        for part in [
+            "| Short chat | 1000 | 700 | 0.70 × | ≥ 0.60 × | met | 500 | 0.50 × |",
+            "| Stream | 1000 | 500 | 0.50 × | ≥ 0.60 × | **missed** | 400 | 0.40 × |",
+            "45 ms in Locum (aim: ≤ 100 ms, met)",
+        ] {
+            assert!(text.contains(part), "{part} is not in\n{text}");
+        }
+    }
+}
