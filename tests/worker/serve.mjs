@@ -56,5 +56,6 @@ const miniflare = new Miniflare(
   }),
 );
 await miniflare.ready;
+process.stdout.write("ready\n");
 
 process.on("SIGTERM", () => miniflare.dispose().then(() => process.exit(0)));

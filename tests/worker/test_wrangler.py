@@ -17,7 +17,7 @@ KEY = "sk-wrangler-0123456789"
 def dev(tmp_path_factory) -> Iterator[str]:
     """The address of a `wrangler dev`."""
     folder, port = tmp_path_factory.mktemp("wrangler"), free_port()
-    command = [os.environ["NODE_BIN"], os.environ["WRANGLER_BIN"], "dev", "--config", str(PACKAGE / "wrangler.toml")]
+    command = [os.environ["NODE_BIN"], os.environ["WRANGLER_BIN"], "--cwd", str(PACKAGE), "dev"]
     command += ["--ip", "127.0.0.1", "--port", str(port), "--persist-to", str(folder / "state")]
     command += ["--var", f"API_KEY:{KEY}", "--var", "ENABLE_RATE_LIMIT:false"]
     env = {"WORKER_IS_BUILT": "true", "WRANGLER_SEND_METRICS": "false", "CI": "true"}

@@ -23,6 +23,7 @@ const SHORT_CHAT: Ask = Ask {
     model: OPENAI_MODEL,
     prompt_bytes: 80,
     stream: false,
+    accept_encoding: "gzip, deflate",
 };
 
 const STREAM: Ask = Ask {

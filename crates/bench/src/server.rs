@@ -95,6 +95,20 @@ impl Server {
         measure::resident_bytes(self.pid())
     }
 
+    /// Waits until its log says `what`.
+    pub fn await_word(&mut self, what: &str) -> Result<()> {
+        let deadline = Instant::now() + START_TIMEOUT;
+        while !String::from_utf8_lossy(&fs::read(&self.log)?).contains(what) {
+            ensure!(
+                Instant::now() < deadline,
+                "no {what:?} within {START_TIMEOUT:?}; {}",
+                self.last_words()
+            );
+            thread::sleep(Duration::from_millis(1));
+        }
+        Ok(())
+    }
+
     /// The server's name and the end of its log, for messages about what went wrong.
     pub fn last_words(&self) -> String {
         let log = fs::read(&self.log).unwrap_or_default();

@@ -31,6 +31,8 @@ pub struct Ask {
     pub prompt_bytes: usize,
     /// Whether the answer is to come as a stream.
     pub stream: bool,
+    /// How the answer may be compressed.
+    pub accept_encoding: &'static str,
 }
 
 impl Ask {
@@ -40,7 +42,7 @@ impl Ask {
         let head = format!(
             "POST /v1/chat/completions HTTP/1.1\r\n\
              Host: 127.0.0.1:{port}\r\n\
-             Accept-Encoding: gzip, deflate\r\n\
+             Accept-Encoding: {}\r\n\
              Connection: keep-alive\r\n\
              Accept: application/json\r\n\
              Content-Type: application/json\r\n\
@@ -56,6 +58,7 @@ impl Ask {
              x-stainless-retry-count: 0\r\n\
              x-stainless-read-timeout: 600\r\n\
              Content-Length: {}\r\n\r\n",
+            self.accept_encoding,
             body.len()
         );
         let mut wire = head.into_bytes();

@@ -3,32 +3,32 @@
 //! Its columns are numbered and not named, so that their order is a promise: docs/cloudflare.md says which is which.
 
 use locum_engine::ports::{Analytics, RequestPoint, RunPoint};
-use worker::{AnalyticsEngineDataPointBuilder, AnalyticsEngineDataset, Env};
+use wasm_bindgen::JsValue;
+use worker::{Env, send::SendWrapper};
+
+use crate::{exchange, glue};
 
 /// The binding of the dataset.
 const DATASET: &str = "ANALYTICS";
 
 /// The dataset that is bound to the Worker.
-pub(crate) struct Dataset(AnalyticsEngineDataset);
+pub(crate) struct Dataset(SendWrapper<JsValue>);
 
 impl Dataset {
     /// `None` where none is bound.
     pub(crate) fn of(env: &Env) -> Option<Self> {
-        // What is not bound would be taken for a dataset all the same.
-        let bound = js_sys::Reflect::has(env, &DATASET.into()).unwrap_or(false);
-        let dataset = bound.then(|| env.analytics_engine(DATASET).ok());
-        dataset.flatten().map(Self)
+        let bound = js_sys::Reflect::get(env, &DATASET.into()).ok();
+        let bound = bound.filter(|bound| !bound.is_undefined());
+        bound.map(|dataset| Self(SendWrapper::new(dataset)))
     }
 
     /// `kind`: the index, by which Cloudflare samples: points of one kind are thinned out together.
     fn write(&self, kind: &str, blobs: [&str; 7], doubles: [f64; 6]) {
-        let point = AnalyticsEngineDataPointBuilder::new()
-            .indexes([kind])
-            .blobs(blobs.to_vec())
-            .doubles(doubles)
-            .build();
-        if let Err(error) = self.0.write_data_point(&point) {
-            tracing::debug!(%error, "a data point is lost");
+        // None of the texts holds a line feed: they are words of ours, and names of models, which are headers too.
+        let written = glue::write_point(&self.0, kind, &blobs.join("\n"), &doubles);
+        if let Err(error) = written {
+            let error = exchange::text(&error);
+            tracing::debug!(error, "a data point is lost");
         }
     }
 }

@@ -3,101 +3,200 @@
 //! Small bodies cross at once, others as they come. A client that leaves is noticed, and what was done for it is dropped.
 
 use std::{
-    future::Future,
+    future::{Future, poll_fn},
     net::{IpAddr, SocketAddr},
-    pin::pin,
-    task::Poll,
+    pin::{Pin, pin},
+    task::{Context, Poll, ready},
 };
 
 use axum::body::Body;
 use bytes::Bytes;
-use futures_util::{StreamExt, TryStreamExt, stream};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use futures_util::{Stream, StreamExt, TryStreamExt, stream};
+use http::{HeaderMap, HeaderName, Method, header};
 use http_body::Body as _;
 use http_body_util::BodyExt;
 use js_sys::Uint8Array;
 use locum_api::{ClientAddr, OverTls};
+use wasm_bindgen::{JsCast, JsValue, closure::Closure};
 use worker::{
-    Headers, Request, Response, ResponseBuilder,
+    Response,
     send::{SendFuture, SendWrapper},
-    wasm_bindgen::{JsCast, JsValue, closure::Closure},
-    web_sys::{self, AbortSignal},
+    wasm_bindgen_futures::JsFuture,
+    web_sys::{AbortSignal, ReadableStream, Request},
 };
 
+use crate::glue::{self, Pieces};
+
 /// Bodies up to this size cross at once.
-const WHOLE_BYTES: u64 = 256 << 10;
+pub(crate) const WHOLE_BYTES: u64 = 256 << 10;
 /// The client's address, as Cloudflare's edge writes it; whatever the client wrote there is gone.
 const CLIENT: HeaderName = HeaderName::from_static("cf-connecting-ip");
 
-/// The request's method.
-pub(crate) fn method(request: &Request) -> Method {
-    let method = request.inner().method();
-    Method::from_bytes(method.as_bytes()).unwrap_or_default()
+/// A request's head.
+pub(crate) struct Head {
+    /// Its method.
+    pub(crate) method: Method,
+    /// Its path and query.
+    pub(crate) target: String,
+    /// Its headers.
+    pub(crate) headers: HeaderMap,
+    over_tls: bool,
 }
 
-/// The request's path and query.
-pub(crate) fn target(request: &Request) -> String {
-    let url = request.inner().url();
+impl Head {
+    /// The head of `request`.
+    pub(crate) fn of(request: &Request) -> Self {
+        let lines = glue::request_head(request);
+        let mut lines = lines.split('\n');
+        let method = lines.next().unwrap_or_default();
+        let url = lines.next().unwrap_or_default();
+        let mut headers = HeaderMap::with_capacity(32);
+        glue::read_lines(&mut lines, &mut headers);
+        Self {
+            method: Method::from_bytes(method.as_bytes()).unwrap_or_default(),
+            target: target(url).to_owned(),
+            headers,
+            over_tls: url.starts_with("https:"),
+        }
+    }
+
+    /// Its path.
+    pub(crate) fn path(&self) -> &str {
+        self.target.split('?').next().unwrap_or_default()
+    }
+
+    /// The request as the router takes it.
+    pub(crate) fn with_body(self, request: Request) -> worker::Result<http::Request<Body>> {
+        let body = body(request, &self.headers)?;
+        let mut built = http::Request::builder()
+            .method(self.method)
+            .uri(self.target)
+            .body(body)
+            .map_err(|error| worker::Error::RustError(error.to_string()))?;
+        let address = self.headers.get(CLIENT);
+        let address: Option<IpAddr> = address
+            .and_then(|address| address.to_str().ok())
+            .and_then(|address| address.parse().ok());
+        if let Some(address) = address {
+            let client = ClientAddr(SocketAddr::new(address, 0));
+            built.extensions_mut().insert(client);
+        }
+        if self.over_tls {
+            built.extensions_mut().insert(OverTls);
+        }
+        *built.headers_mut() = self.headers;
+        Ok(built)
+    }
+}
+
+/// What stands behind the host in an address.
+pub(crate) fn target(url: &str) -> &str {
     let behind_scheme = url.find("://").map_or(0, |at| at + 3);
     match url[behind_scheme..].find('/') {
-        Some(at) => url[behind_scheme + at..].to_owned(),
-        None => "/".to_owned(),
+        Some(at) => &url[behind_scheme + at..],
+        None => "/",
     }
 }
 
-/// The request as the router takes it.
-pub(crate) fn incoming(request: Request) -> worker::Result<http::Request<Body>> {
-    let mut built = http::Request::builder()
-        .method(method(&request))
-        .uri(target(&request))
-        .body(Body::empty())
-        .map_err(|error| worker::Error::RustError(error.to_string()))?;
-    read_headers(request.headers(), built.headers_mut());
-    let address = built.headers().get(CLIENT);
-    let address: Option<IpAddr> = address
-        .and_then(|address| address.to_str().ok())
-        .and_then(|address| address.parse().ok());
-    if let Some(address) = address {
-        let client = ClientAddr(SocketAddr::new(address, 0));
-        built.extensions_mut().insert(client);
-    }
-    if request.inner().url().starts_with("https:") {
-        built.extensions_mut().insert(OverTls);
-    }
-    if request.inner().body().is_some() {
-        *built.body_mut() = body(request, built.headers())?;
-    }
-    Ok(built)
-}
-
-/// The body of a request that has one.
-fn body(mut request: Request, headers: &HeaderMap) -> worker::Result<Body> {
+/// The body of a request.
+fn body(request: Request, headers: &HeaderMap) -> worker::Result<Body> {
+    let Some(stream) = request.body() else {
+        return Ok(Body::empty());
+    };
     let length: Option<u64> = headers
         .get(header::CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok())
         .and_then(|length| length.parse().ok());
     if length.is_some_and(|length| length <= WHOLE_BYTES) {
-        let whole = async move { request.bytes().await.map(Bytes::from).map_err(text) };
+        let whole = async move {
+            let whole = async { JsFuture::from(request.array_buffer()?).await };
+            let whole = whole.await.map_err(|error| text(&error))?;
+            Ok::<_, String>(Bytes::from(Uint8Array::new(&whole).to_vec()))
+        };
         return Ok(Body::from_stream(stream::once(SendFuture::new(whole))));
     }
-    let pieces = request.stream()?.map_ok(Bytes::from).map_err(text);
-    Ok(Body::from_stream(SendStream(SendWrapper::new(pieces))))
+    let pieces = Arriving::new(Pieces::new(&stream, false)?);
+    Ok(Body::from_stream(pieces.map_err(|error| text(&error))))
 }
 
-fn text(error: worker::Error) -> String {
-    error.to_string()
+/// A body on its way in. Dropped, it is read no further.
+pub(crate) struct Arriving {
+    pieces: SendWrapper<Pieces>,
+    /// The piece that was asked for.
+    next: Option<SendWrapper<JsFuture>>,
+    is_over: bool,
+}
+
+impl Arriving {
+    /// The body that `pieces` reads.
+    pub(crate) fn new(pieces: Pieces) -> Self {
+        Self {
+            pieces: SendWrapper::new(pieces),
+            next: None,
+            is_over: false,
+        }
+    }
+
+    /// The next piece; `None` at the end.
+    pub(crate) fn poll_next(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, JsValue>>> {
+        if self.is_over {
+            return Poll::Ready(None);
+        }
+        let pieces = &self.pieces;
+        let next = self
+            .next
+            .get_or_insert_with(|| SendWrapper::new(JsFuture::from(pieces.read())));
+        let piece = ready!(Pin::new(&mut next.0).poll(context));
+        self.next = None;
+        Poll::Ready(match piece {
+            Ok(piece) if piece.is_undefined() => {
+                self.is_over = true;
+                None
+            }
+            Ok(piece) => Some(Ok(Bytes::from(Uint8Array::from(piece).to_vec()))),
+            Err(error) => {
+                self.is_over = true;
+                Some(Err(error))
+            }
+        })
+    }
+}
+
+impl Stream for Arriving {
+    type Item = Result<Bytes, JsValue>;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.get_mut().poll_next(context)
+    }
+}
+
+impl Drop for Arriving {
+    fn drop(&mut self) {
+        if !self.is_over {
+            self.pieces.cancel();
+        }
+    }
+}
+
+/// What an error of the platform's says.
+pub(crate) fn text(error: &JsValue) -> String {
+    let said = error
+        .dyn_ref::<js_sys::Error>()
+        .map(|error| String::from(error.to_string()));
+    said.or_else(|| error.as_string())
+        .unwrap_or_else(|| "an error without words".to_owned())
 }
 
 /// A stream that never leaves its thread, of which there is but one.
 pub(crate) struct SendStream<S>(pub(crate) SendWrapper<S>);
 
-impl<S: stream::Stream + Unpin> stream::Stream for SendStream<S> {
+impl<S: Stream + Unpin> Stream for SendStream<S> {
     type Item = S::Item;
 
-    fn poll_next(
-        mut self: std::pin::Pin<&mut Self>,
-        context: &mut std::task::Context<'_>,
-    ) -> Poll<Option<S::Item>> {
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<S::Item>> {
         self.0.poll_next_unpin(context)
     }
 }
@@ -105,65 +204,36 @@ impl<S: stream::Stream + Unpin> stream::Stream for SendStream<S> {
 /// The response as the platform takes it.
 pub(crate) async fn outgoing(response: http::Response<Body>) -> worker::Result<Response> {
     let (head, body) = response.into_parts();
-    let builder = ResponseBuilder::new()
-        .with_status(head.status.as_u16())
-        .with_headers(written_headers(&head.headers)?);
-    if body.is_end_stream() {
-        return Ok(builder.empty());
-    }
-    if body
-        .size_hint()
-        .exact()
-        .is_some_and(|size| size <= WHOLE_BYTES)
-    {
+    let whole = body.size_hint().exact();
+    let body = if body.is_end_stream() {
+        JsValue::NULL
+    } else if whole.is_some_and(|size| size <= WHOLE_BYTES) {
         let whole = body.collect().await;
         let whole = whole.map_err(|error| worker::Error::RustError(error.to_string()))?;
-        return Ok(builder.fixed(whole.to_bytes().into()));
-    }
-    Ok(builder.stream(readable(body.into_data_stream())))
+        Uint8Array::from(&whole.to_bytes()[..]).into()
+    } else {
+        readable(body.into_data_stream()).into()
+    };
+    let lines = glue::lines(&head.headers);
+    Ok(glue::respond(head.status.as_u16(), &lines, &body)?.into())
 }
 
 /// A stream of bytes as the platform takes it. Dropped there, it is dropped here.
 pub(crate) fn readable<E: ToString + 'static>(
-    pieces: impl stream::Stream<Item = Result<Bytes, E>> + 'static,
-) -> web_sys::ReadableStream {
+    pieces: impl Stream<Item = Result<Bytes, E>> + 'static,
+) -> ReadableStream {
     let pieces = pieces
-        .map_ok(|piece| JsValue::from(array(&piece)))
+        .map_ok(|piece| JsValue::from(Uint8Array::from(&piece[..])))
         .map_err(|error| JsValue::from_str(&error.to_string()));
     let stream = wasm_streams::ReadableStream::from_stream(pieces);
     stream.into_raw().unchecked_into()
-}
-
-/// Bytes in the platform's memory.
-pub(crate) fn array(bytes: &[u8]) -> Uint8Array {
-    Uint8Array::from(bytes)
-}
-
-/// Adds the platform's headers to `to`. What can be no header is left out.
-pub(crate) fn read_headers(from: &Headers, to: &mut HeaderMap) {
-    for (name, value) in from.entries() {
-        let name = HeaderName::from_bytes(name.as_bytes());
-        let value = HeaderValue::from_bytes(value.as_bytes());
-        if let (Ok(name), Ok(value)) = (name, value) {
-            to.append(name, value);
-        }
-    }
-}
-
-/// Headers as the platform takes them.
-pub(crate) fn written_headers(from: &HeaderMap) -> worker::Result<Headers> {
-    let to = Headers::new();
-    for (name, value) in from {
-        to.append(name.as_str(), &String::from_utf8_lossy(value.as_bytes()))?;
-    }
-    Ok(to)
 }
 
 /// What `answering` gives, or `None` where the client leaves first: then it is dropped, and what it has begun with it.
 pub(crate) async fn unless_left<F: Future>(signal: AbortSignal, answering: F) -> Option<F::Output> {
     let mut answering = pin!(answering);
     let mut left = None;
-    std::future::poll_fn(|context| {
+    poll_fn(|context| {
         if let Poll::Ready(answer) = answering.as_mut().poll(context) {
             return Poll::Ready(Some(answer));
         }
@@ -180,4 +250,21 @@ pub(crate) async fn unless_left<F: Future>(signal: AbortSignal, answering: F) ->
         Poll::Pending
     })
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_asked_for_stands_behind_the_host() {
+        for (url, expected) in [
+            ("http://127.0.0.1:8787/v1/models?a=b/c", "/v1/models?a=b/c"),
+            ("https://x", "/"),
+            ("https://x/", "/"),
+            ("/bare", "/bare"),
+        ] {
+            assert_eq!(target(url), expected);
+        }
+    }
 }

@@ -6,17 +6,25 @@
 use std::{cell::OnceCell, rc::Rc, sync::Arc, time::Duration};
 
 use axum::{Router, body::Body};
-use bytes::Bytes;
 use futures_util::StreamExt;
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{StatusCode, header};
 use http_body_util::BodyExt;
 use locum_api::{App, owner, refuse, stream::run_broken_off};
 use locum_domain::{error::ApiError, project::Project};
 use tower::ServiceExt;
-use worker::{Env, Request, Response, ResponseBuilder, console_error};
+use worker::{
+    Env, Headers, Response, ResponseBuilder, console_error,
+    web_sys::{self, Request},
+};
 
 use crate::{
-    elsewhere::Elsewhere, exchange, metrics::together, object, settings, tasks::Tasks, telemetry,
+    elsewhere::Elsewhere,
+    exchange::{self, Arriving, Head},
+    glue::Pieces,
+    metrics::together,
+    object, settings,
+    tasks::Tasks,
+    telemetry,
     world::world,
 };
 
@@ -37,27 +45,38 @@ pub(crate) async fn answer(request: Request, env: Env) -> worker::Result<Respons
         Ok(front) => front,
         Err(wrong) => return misconfigured(&wrong),
     };
-    if let Some(project) = project(&front.app, &request) {
-        return forward(&front.app, &env, &project, request).await;
-    }
-    let signal = request.inner().signal();
-    let request = exchange::incoming(request)?;
-    let is_of_metrics = request.uri().path() == METRICS;
-    let answering = front.router.clone().oneshot(request);
-    match exchange::unless_left(signal, answering).await {
-        Some(Ok(response)) if is_of_metrics && response.status() == StatusCode::OK => {
-            exchange::outgoing(with_object(&env, response).await).await
-        }
-        Some(Ok(response)) => exchange::outgoing(response).await,
-        Some(Err(never)) => match never {},
+    let signal = request.signal();
+    match exchange::unless_left(signal, front.answer(&env, request)).await {
+        Some(answer) => answer,
         // Nobody will read it.
         None => Response::empty(),
     }
 }
 
+impl Front {
+    /// Has the request answered where it belongs.
+    async fn answer(&self, env: &Env, request: Request) -> worker::Result<Response> {
+        let head = Head::of(&request);
+        if let Some(project) = owner(&self.app, &head.method, head.path(), &head.headers) {
+            return forward(&self.app, env, &project, request).await;
+        }
+        let request = head.with_body(request)?;
+        let is_of_metrics = request.uri().path() == METRICS;
+        let response = match self.router.clone().oneshot(request).await {
+            Ok(response) => response,
+            Err(never) => match never {},
+        };
+        if is_of_metrics && response.status() == StatusCode::OK {
+            return exchange::outgoing(with_object(env, response).await).await;
+        }
+        exchange::outgoing(response).await
+    }
+}
+
 /// The metrics of both places. Where the object does not tell its own, the front's are all there is.
 async fn with_object(env: &Env, response: http::Response<Body>) -> http::Response<Body> {
-    let (head, body) = response.into_parts();
+    let (mut head, body) = response.into_parts();
+    head.headers.remove(header::CONTENT_LENGTH);
     let ours = body.collect().await.map(|body| body.to_bytes());
     let ours = String::from_utf8_lossy(ours.as_deref().unwrap_or_default()).into_owned();
     let page = match object::metrics(env).await {
@@ -122,20 +141,6 @@ fn misconfigured(wrong: &str) -> worker::Result<Response> {
     Ok(response.fixed(body.to_vec()))
 }
 
-/// The project in whose object the request is answered.
-fn project(app: &App, request: &Request) -> Option<Project> {
-    let target = exchange::target(request);
-    let path = target.split(['?', '#']).next().unwrap_or_default();
-    let mut headers = HeaderMap::new();
-    let key = request.headers().get(header::AUTHORIZATION.as_str());
-    if let Ok(Some(key)) = key
-        && let Ok(key) = HeaderValue::from_bytes(key.as_bytes())
-    {
-        headers.insert(header::AUTHORIZATION, key);
-    }
-    owner(app, &exchange::method(request), path, &headers)
-}
-
 /// Has the object answer. What it says goes through as it comes, except that a stream which breaks off says so.
 async fn forward(
     app: &App,
@@ -145,10 +150,10 @@ async fn forward(
 ) -> worker::Result<Response> {
     let answered = async {
         let object = object::of(env, project)?;
-        object.fetch_with_request(request).await
+        object.fetch_with_request(request.into()).await
     };
-    let mut response = match answered.await {
-        Ok(response) => response,
+    let response: web_sys::Response = match answered.await {
+        Ok(response) => response.into(),
         Err(error) => {
             tracing::error!(%error, "the object did not answer");
             let refusal = ApiError::busy("Storage is not available right now.", COME_AGAIN);
@@ -156,18 +161,22 @@ async fn forward(
         }
     };
     let kind = response.headers().get(header::CONTENT_TYPE.as_str())?;
-    if !kind.is_some_and(|kind| kind.starts_with("text/event-stream")) {
-        return Ok(response);
+    let is_stream = kind.is_some_and(|kind| kind.starts_with("text/event-stream"));
+    match response.body() {
+        Some(body) if is_stream => {
+            let events = Arriving::new(Pieces::new(&body, true)?).map(|piece| {
+                Ok::<_, String>(piece.unwrap_or_else(|error| {
+                    let error = exchange::text(&error);
+                    tracing::warn!(error, "the object was gone in the middle of a stream");
+                    run_broken_off()
+                }))
+            });
+            let builder = ResponseBuilder::new().with_status(response.status());
+            let headers = Headers(response.headers());
+            Ok(builder
+                .with_headers(headers)
+                .stream(exchange::readable(events)))
+        }
+        _ => Ok(response.into()),
     }
-    let events = response.stream()?.map(|piece| {
-        let piece = piece.map(Bytes::from).unwrap_or_else(|error| {
-            tracing::warn!(%error, "the object was gone in the middle of a stream");
-            run_broken_off()
-        });
-        Ok::<_, worker::Error>(piece)
-    });
-    Ok(ResponseBuilder::new()
-        .with_status(response.status_code())
-        .with_headers(response.headers().clone())
-        .stream(exchange::readable(events)))
 }

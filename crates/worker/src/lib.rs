@@ -6,7 +6,7 @@
 //!
 //! Read in this order: this page (the platform's events), [`front`] and [`elsewhere`] (what it does not have), [`object`],
 //! [`alarm`], [`sql`], [`blobs`], [`limits`] (the rate limit, over all fronts), [`exchange`] (requests and responses as the
-//! platform has them), then the other ports: [`transport`], [`clock`], [`entropy`], [`tasks`], [`analytics`]; [`settings`],
+//! platform has them) and [`glue`], then the other ports: [`transport`], [`clock`], [`entropy`], [`tasks`], [`analytics`]; [`settings`],
 //! [`telemetry`] and [`metrics`].
 
 mod alarm;
@@ -19,6 +19,7 @@ mod elsewhere;
 mod entropy;
 mod exchange;
 mod front;
+mod glue;
 mod limits;
 mod metrics;
 mod object;
@@ -29,11 +30,11 @@ mod telemetry;
 mod transport;
 mod world;
 
-use worker::{Context, Env, Request, Response, ScheduleContext, ScheduledEvent, event};
+use worker::{Context, Env, Response, ScheduleContext, ScheduledEvent, event, web_sys};
 
 /// A request from outside.
 #[event(fetch)]
-async fn fetch(request: Request, env: Env, _: Context) -> worker::Result<Response> {
+async fn fetch(request: web_sys::Request, env: Env, _: Context) -> worker::Result<Response> {
     front::answer(request, env).await
 }
 

@@ -101,8 +101,8 @@ impl DurableObject for LimitsObject {
             let (requests, window) = (settings.rate_limit_requests, settings.rate_limit_window);
             let _ = self.limiter.set(Limiter::new(requests, window));
         }
-        let target = exchange::target(&request);
-        let address = target.trim_start_matches('/').trim_matches(['[', ']']);
+        let url = request.inner().url();
+        let address = exchange::target(&url).trim_start_matches('/');
         let verdict = match (self.limiter.get(), address.parse()) {
             (Some(limiter), Ok(client)) => limiter.count(client, PlatformClock.now()),
             _ => return Response::error("no address", 400),

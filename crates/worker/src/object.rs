@@ -16,8 +16,15 @@ use worker::{
 };
 
 use crate::{
-    alarm::Alarm, blobs::R2, clock::since_1970, exchange, settings, sql::ObjectSql, tasks::Tasks,
-    telemetry, world::world,
+    alarm::Alarm,
+    blobs::R2,
+    clock::since_1970,
+    exchange::{self, Head},
+    settings,
+    sql::ObjectSql,
+    tasks::Tasks,
+    telemetry,
+    world::world,
 };
 
 /// The binding of the objects.
@@ -89,18 +96,18 @@ impl DurableObject for ProjectObject {
 
     async fn fetch(&self, request: Request) -> worker::Result<Response> {
         let object = self.opened().await?;
-        let target = exchange::target(&request);
+        let head = Head::of(request.inner());
         #[cfg(feature = "contract-suite")]
-        if let Some(answer) = crate::contract::answer(&object.app.world.store, &target).await {
+        if let Some(answer) = crate::contract::answer(&object.app.world.store, &head.target).await {
             return answer;
         }
         // Whatever an earlier life of the object has left is looked for.
         object.alarm.set_if_unknown(since_1970());
-        match &*target {
+        match &*head.target {
             CHECK => object.check().await,
             COLLECT => object.collect(),
             METRICS => object.metrics(),
-            _ => object.answer(request).await,
+            _ => object.answer(head, request).await,
         }
     }
 
@@ -157,9 +164,9 @@ async fn open(sql: ObjectSql, alarm: Alarm, env: Env) -> worker::Result<Opened> 
 }
 
 impl Opened {
-    async fn answer(&self, request: Request) -> worker::Result<Response> {
+    async fn answer(&self, head: Head, request: Request) -> worker::Result<Response> {
         let signal = request.inner().signal();
-        let request = exchange::incoming(request)?;
+        let request = head.with_body(Clone::clone(request.inner()))?;
         let answering = self.router.clone().oneshot(request);
         match exchange::unless_left(signal, answering).await {
             Some(Ok(response)) => exchange::outgoing(response).await,

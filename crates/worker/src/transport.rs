@@ -8,15 +8,23 @@ use std::{
 };
 
 use bytes::Bytes;
-use futures_util::Stream;
-use http::{HeaderValue, Request, Response, header::USER_AGENT};
+use futures_util::{Stream, stream};
+use http::{
+    HeaderMap, HeaderValue, Request, Response,
+    header::{CONTENT_LENGTH, USER_AGENT},
+};
+use js_sys::Uint8Array;
 use locum_engine::ports::{ByteStream, PortFuture, Transport, TransportError};
+use wasm_bindgen::JsValue;
 use worker::{
-    AbortController, Fetch, Method, RequestInit, RequestRedirect,
     send::{SendFuture, SendWrapper},
+    wasm_bindgen_futures::JsFuture,
 };
 
-use crate::exchange;
+use crate::{
+    exchange::{self, Arriving},
+    glue::{self, Call},
+};
 
 /// What upstreams see.
 const NAME: HeaderValue = HeaderValue::from_static(concat!("locum/", env!("CARGO_PKG_VERSION")));
@@ -37,69 +45,97 @@ impl Transport for FetchTransport {
 async fn send(mut request: Request<Bytes>) -> Result<Response<ByteStream>, TransportError> {
     // Some upstreams' firewalls refuse requests without it.
     request.headers_mut().insert(USER_AGENT, NAME);
-    let controller = AbortController::default();
-    let signal = controller.signal();
-    let line = Line(Some(SendWrapper::new(controller)));
-    let outgoing = outgoing(&request).map_err(no_connection)?;
-    let fetch = Fetch::Request(outgoing);
-    let answered = fetch.send_with_signal(&signal).await;
-    let mut response = answered.map_err(no_connection)?;
-    let mut head = Response::builder().status(response.status_code());
-    if let Some(headers) = head.headers_mut() {
-        exchange::read_headers(response.headers(), headers);
+    let line = Line::open();
+    let body = Some(request.body()).filter(|body| !body.is_empty());
+    let answered = line.call.send(
+        &request.uri().to_string(),
+        request.method().as_str(),
+        &glue::lines(request.headers()),
+        body.map(|body| Uint8Array::from(&body[..])),
+    );
+    let head = JsFuture::from(answered).await.map_err(no_connection)?;
+    let head = head.as_string().unwrap_or_default();
+    let mut lines = head.split('\n');
+    let mut response = Response::builder().status(lines.next().unwrap_or_default());
+    let mut length = None;
+    if let Some(headers) = response.headers_mut() {
+        glue::read_lines(lines, headers);
+        length = content_length(headers);
     }
-    let bytes: ByteStream = match response.stream() {
-        Ok(stream) => Box::pin(Arriving {
-            stream: SendWrapper::new(stream),
-            _line: line,
-        }),
-        // There is no body.
-        Err(_) => Box::pin(futures_util::stream::empty()),
+    let body: ByteStream = match length {
+        Some(length) if length <= exchange::WHOLE_BYTES => {
+            Box::pin(stream::once(SendFuture::new(line.whole())))
+        }
+        _ => match line.call.pieces().map_err(broken)? {
+            Some(pieces) => Box::pin(Coming {
+                pieces: Arriving::new(pieces),
+                line,
+            }),
+            None => Box::pin(stream::empty()),
+        },
     };
-    head.body(bytes)
+    response
+        .body(body)
         .map_err(|error| TransportError::Broken(error.to_string()))
 }
 
-fn outgoing(request: &Request<Bytes>) -> worker::Result<worker::Request> {
-    let mut init = RequestInit::new();
-    init.with_method(Method::from(request.method().as_str().to_owned()))
-        .with_headers(exchange::written_headers(request.headers())?)
-        .with_redirect(RequestRedirect::Manual);
-    if !request.body().is_empty() {
-        init.with_body(Some(exchange::array(request.body()).into()));
-    }
-    worker::Request::new_with_init(&request.uri().to_string(), &init)
+/// How long the body is said to be.
+fn content_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-/// A connection to an upstream. Dropped, it is hung up.
-struct Line(Option<SendWrapper<AbortController>>);
+/// A connection to an upstream. Dropped before its answer was read to the end, it is hung up.
+struct Line {
+    call: SendWrapper<Call>,
+    is_over: bool,
+}
+
+impl Line {
+    fn open() -> Self {
+        Self {
+            call: SendWrapper::new(Call::open()),
+            is_over: false,
+        }
+    }
+
+    async fn whole(mut self) -> Result<Bytes, TransportError> {
+        let whole = JsFuture::from(self.call.whole()).await.map_err(broken)?;
+        self.is_over = true;
+        Ok(Bytes::from(Uint8Array::new(&whole).to_vec()))
+    }
+}
 
 impl Drop for Line {
     fn drop(&mut self) {
-        if let Some(SendWrapper(controller)) = self.0.take() {
-            controller.abort();
+        if !self.is_over {
+            self.call.hang_up();
         }
     }
 }
 
 /// A body on its way in.
-struct Arriving {
-    stream: SendWrapper<worker::ByteStream>,
-    _line: Line,
+struct Coming {
+    pieces: Arriving,
+    line: Line,
 }
 
-impl Stream for Arriving {
+impl Stream for Coming {
     type Item = Result<Bytes, TransportError>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        Pin::new(&mut *self.stream)
-            .poll_next(context)
-            .map_ok(Bytes::from)
-            .map_err(|error| TransportError::Broken(error.to_string()))
+        let piece = self.pieces.poll_next(context);
+        if matches!(piece, Poll::Ready(None)) {
+            self.line.is_over = true;
+        }
+        piece.map_err(broken)
     }
 }
 
+fn broken(error: JsValue) -> TransportError {
+    TransportError::Broken(exchange::text(&error))
+}
+
 /// The platform does not say whether a request went out before it failed.
-fn no_connection(error: worker::Error) -> TransportError {
-    TransportError::Connect(error.to_string())
+fn no_connection(error: JsValue) -> TransportError {
+    TransportError::Connect(exchange::text(&error))
 }
