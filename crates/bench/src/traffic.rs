@@ -202,6 +202,7 @@ mod tests {
                 model: OPENAI_MODEL,
                 prompt_bytes,
                 stream: false,
+                accept_encoding: "identity",
             };
             assert_eq!(prompt(prompt_bytes).len(), prompt_bytes);
             serde_json::from_str::<serde_json::Value>(&ask.body()).unwrap();
@@ -214,6 +215,7 @@ mod tests {
             model: OPENAI_MODEL,
             prompt_bytes: 80,
             stream: true,
+            accept_encoding: "identity",
         };
         let events = answers::openai_events();
         check_answer(ask, events.concat().as_bytes()).unwrap();
