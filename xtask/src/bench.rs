@@ -21,7 +21,7 @@ pub fn run(workspace: &Workspace, quick: bool) -> Result<()> {
         .args([workspace.built("release", "locum")]);
     let run = match WasmTools::install(workspace) {
         Ok(tools) => {
-            let program = worker::build(workspace, &tools, "build", &["--release"])?;
+            let program = worker::program(workspace, &tools)?;
             let serve = workspace.root.join("tests/worker/serve.mjs");
             run.args(["--node"])
                 .args([&tools.node])

@@ -10,75 +10,57 @@ use crate::{command::Run, install, workspace::Workspace};
 const BUILD: Duration = Duration::from_secs(40 * 60);
 const SUITE: Duration = Duration::from_secs(25 * 60);
 
+/// What tells the suites which host to ask: environment variables. None: the native one.
+pub type Host<'a> = &'a [(&'static str, PathBuf)];
+
 /// `tests/python`, by pytest.
-pub fn python(workspace: &Workspace) -> Result<Counts> {
-    pytest_on(workspace, "tests/python", &[], &[])
+pub fn python(workspace: &Workspace, host: Host<'_>) -> Result<Counts> {
+    pytest(workspace, "tests/python", host, &[])
+}
+
+/// `tests/worker`, by pytest.
+pub fn worker(
+    workspace: &Workspace,
+    host: Host<'_>,
+    env: &[(&'static str, PathBuf)],
+) -> Result<Counts> {
+    pytest(workspace, "tests/worker", host, env)
 }
 
 /// `tests/litellm`, by pytest, with LiteLLM in an environment of its own.
-pub fn litellm(workspace: &Workspace) -> Result<Counts> {
-    let bin = install::python(
-        workspace,
-        &workspace.root.join("tests/python/requirements.txt"),
-    )?;
+pub fn litellm(workspace: &Workspace, host: Host<'_>) -> Result<Counts> {
     let proxy = install::python(
         workspace,
         &workspace.root.join("tests/litellm/requirements.txt"),
     )?;
-    pytest(
-        workspace,
-        bin,
-        "tests/litellm",
-        &[("LITELLM_BIN", proxy.join("litellm"))],
-    )
+    let env = [("LITELLM_BIN", proxy.join("litellm"))];
+    pytest(workspace, "tests/litellm", host, &env)
 }
 
 /// `tests/node`, by Node's own test runner.
-pub fn node(workspace: &Workspace) -> Result<Counts> {
-    node_on(workspace, &[])
+pub fn node(workspace: &Workspace, host: Host<'_>) -> Result<Counts> {
+    node_test(workspace, "tests/node/*.test.mjs", host, &[])
 }
 
 /// `tests/browser`: the same runner, driving Chromium.
-pub fn browser(workspace: &Workspace) -> Result<Counts> {
-    let node = install::node(workspace, &workspace.root.join("tests"))?;
-    let chromium = install::chromium()?;
-    node_test(
-        workspace,
-        node,
-        "tests/browser/*.test.mjs",
-        &[("CHROMIUM", chromium)],
-    )
+pub fn browser(workspace: &Workspace, host: Host<'_>) -> Result<Counts> {
+    let env = [("CHROMIUM", install::chromium()?)];
+    node_test(workspace, "tests/browser/*.test.mjs", host, &env)
 }
 
-/// The suite of `folder`, by pytest, asked of the host that `host` names.
-pub fn pytest_on(
+fn pytest(
     workspace: &Workspace,
     folder: &str,
-    host: &[(&str, PathBuf)],
-    env: &[(&str, PathBuf)],
+    host: Host<'_>,
+    env: &[(&'static str, PathBuf)],
 ) -> Result<Counts> {
     let bin = install::python(
         workspace,
         &workspace.root.join("tests/python/requirements.txt"),
     )?;
-    pytest(workspace, bin, folder, &[host, env].concat())
-}
-
-/// `tests/node`, asked of the host that `host` names.
-pub fn node_on(workspace: &Workspace, host: &[(&str, PathBuf)]) -> Result<Counts> {
-    let node = install::node(workspace, &workspace.root.join("tests"))?;
-    node_test(workspace, node, "tests/node/*.test.mjs", host)
-}
-
-fn pytest(
-    workspace: &Workspace,
-    bin: PathBuf,
-    folder: &str,
-    env: &[(&str, PathBuf)],
-) -> Result<Counts> {
     let run =
         Run::new(bin.join("pytest")).args(["-q", "--color=yes", "-p", "no:cacheprovider", folder]);
-    let finished = with_programs(workspace, run, env)?
+    let finished = with_programs(workspace, run, &[host, env].concat())?
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .finish()?;
     Counts::read(&finished, counts::pytest)
@@ -86,17 +68,18 @@ fn pytest(
 
 fn node_test(
     workspace: &Workspace,
-    node: PathBuf,
     files: &str,
-    env: &[(&str, PathBuf)],
+    host: Host<'_>,
+    env: &[(&'static str, PathBuf)],
 ) -> Result<Counts> {
+    let node = install::node(workspace, &workspace.root.join("tests"))?;
     let run = Run::new(node).args([
         "--test",
         "--test-timeout=60000",
         "--test-reporter=spec",
         files,
     ]);
-    let finished = with_programs(workspace, run, env)?.finish()?;
+    let finished = with_programs(workspace, run, &[host, env].concat())?.finish()?;
     Counts::read(&finished, counts::node)
 }
 

@@ -41,6 +41,10 @@ pub enum Step {
     WorkerPython,
     /// The Worker, asked by OpenAI's Node SDK
     WorkerNode,
+    /// The Worker in front of LiteLLM's proxy
+    WorkerLitellm,
+    /// The Worker, asked from a page of another origin
+    WorkerBrowser,
 }
 
 struct Report {
@@ -77,14 +81,14 @@ pub fn run(workspace: &Workspace, only: &[Step]) -> ExitCode {
 fn summarize(reports: &[Report]) -> ExitCode {
     let mut total = Counts::default();
     println!(
-        "\n{:<13} {:>7} {:>7} {:>7} {:>7}",
+        "\n{:<14} {:>7} {:>7} {:>7} {:>7}",
         "step", "passed", "failed", "skipped", "time"
     );
     for report in reports {
         let counts = report.counts();
         let seconds = report.took.as_secs();
         println!(
-            "{:<13} {:>7} {:>7} {:>7} {:>6}s{}",
+            "{:<14} {:>7} {:>7} {:>7} {:>6}s{}",
             report.step.name(),
             counts.passed,
             counts.failed,
@@ -113,13 +117,15 @@ impl Step {
             Self::Fmt => rust::fmt(workspace),
             Self::Clippy => rust::clippy(workspace),
             Self::Rust => rust::tests(workspace),
-            Self::Python => blackbox::python(workspace),
-            Self::Node => blackbox::node(workspace),
-            Self::Litellm => blackbox::litellm(workspace),
-            Self::Browser => blackbox::browser(workspace),
+            Self::Python => blackbox::python(workspace, &[]),
+            Self::Node => blackbox::node(workspace, &[]),
+            Self::Litellm => blackbox::litellm(workspace, &[]),
+            Self::Browser => blackbox::browser(workspace, &[]),
             Self::Worker => worker::worker(workspace),
-            Self::WorkerPython => worker::python(workspace),
-            Self::WorkerNode => worker::node(workspace),
+            Self::WorkerPython => worker::asked(workspace, blackbox::python),
+            Self::WorkerNode => worker::asked(workspace, blackbox::node),
+            Self::WorkerLitellm => worker::asked(workspace, blackbox::litellm),
+            Self::WorkerBrowser => worker::asked(workspace, blackbox::browser),
         }
     }
 

@@ -1,10 +1,19 @@
 //! The steps that ask the Worker, under Cloudflare's own runtime.
 
-use std::{fs, path::PathBuf, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::OnceLock,
+    time::Duration,
+};
 
 use anyhow::{Context, Result};
 
-use super::{blackbox, counts::Counts};
+use super::{
+    blackbox::{self, Host},
+    counts::Counts,
+};
 use crate::{install::WasmTools, workspace::Workspace};
 
 const BUILD: Duration = Duration::from_secs(40 * 60);
@@ -15,7 +24,7 @@ const MOST_COMPRESSED_BYTES: usize = 1_500_000;
 /// can be tried without an account.
 pub fn worker(workspace: &Workspace) -> Result<Counts> {
     let tools = WasmTools::install(workspace)?;
-    let program = build(workspace, &tools, "build", &["--release"])?;
+    let program = program(workspace, &tools)?;
     let contract = build(
         workspace,
         &tools,
@@ -31,22 +40,18 @@ pub fn worker(workspace: &Workspace) -> Result<Counts> {
         ("WRANGLER_BIN", tools.packages.join(".bin/wrangler")),
         ("WORKER_IS_BUILT", PathBuf::from("true")),
     ];
-    counts += blackbox::pytest_on(workspace, "tests/worker", &host(&tools, program), &env)?;
+    counts += blackbox::worker(workspace, &host(&tools, program), &env)?;
     Ok(counts)
 }
 
-/// `tests/python`, asked of the Worker.
-pub fn python(workspace: &Workspace) -> Result<Counts> {
+/// One of the native host's suites, asked of the Worker.
+pub fn asked(
+    workspace: &Workspace,
+    suite: fn(&Workspace, Host<'_>) -> Result<Counts>,
+) -> Result<Counts> {
     let tools = WasmTools::install(workspace)?;
-    let program = build(workspace, &tools, "build", &["--release"])?;
-    blackbox::pytest_on(workspace, "tests/python", &host(&tools, program), &[])
-}
-
-/// `tests/node`, asked of the Worker.
-pub fn node(workspace: &Workspace) -> Result<Counts> {
-    let tools = WasmTools::install(workspace)?;
-    let program = build(workspace, &tools, "build", &["--release"])?;
-    blackbox::node_on(workspace, &host(&tools, program))
+    let program = program(workspace, &tools)?;
+    suite(workspace, &host(&tools, program))
 }
 
 /// What tells the suites to ask the Worker.
@@ -58,20 +63,29 @@ fn host(tools: &WasmTools, program: PathBuf) -> [(&'static str, PathBuf); 3] {
     ]
 }
 
+/// The Worker as it is deployed, built once however many steps ask for it.
+pub fn program(workspace: &Workspace, tools: &WasmTools) -> Result<PathBuf> {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    if let Some(program) = BUILT.get() {
+        return Ok(program.clone());
+    }
+    let program = build(workspace, tools, "build", &["--release"])?;
+    Ok(BUILT.get_or_init(|| program).clone())
+}
+
 /// Builds the Worker as its `package.json` does; the folder of the script.
-pub fn build(
+fn build(
     workspace: &Workspace,
     tools: &WasmTools,
     folder: &str,
     arguments: &[&str],
 ) -> Result<PathBuf> {
     let package = workspace.root.join("crates/worker");
-    let (profile, features) = arguments.split_at(arguments.len().min(2));
     tools
         .run("worker-build")
-        .args(profile)
+        // What is behind the first of cargo's own arguments is cargo's.
         .args(["--out-dir", folder])
-        .args(features)
+        .args(arguments)
         .in_folder(&package)
         .limit(BUILD)
         .check()?;
@@ -79,10 +93,10 @@ pub fn build(
 }
 
 /// Whether the script stays below its limit.
-fn is_small(program: &std::path::Path) -> Result<bool> {
+fn is_small(program: &Path) -> Result<bool> {
     let mut compressed_bytes = 0;
     for name in ["index.js", "index_bg.wasm"] {
-        let compressed = std::process::Command::new("gzip")
+        let compressed = Command::new("gzip")
             .args(["-9", "--stdout"])
             .arg(program.join(name))
             .output()
