@@ -140,20 +140,21 @@ fn unpack(folder: &Path) -> Result<()> {
     if known().is_err() {
         Run::new("apt-get").args(["update"]).quiet().check()?;
     }
-    let mut packages = vec!["rustc-web".to_owned(), "rust-web-src".to_owned()];
-    for package in ["rustc-web", "libstd-rust-web-dev"] {
+    let mut packages = vec!["rust-web-src".to_owned(), "rustc-web".to_owned()];
+    let mut looked_at = 1;
+    while let Some(package) = packages.get(looked_at) {
         let depends = Run::new("apt-cache").args(["depends", package]).read()?;
-        let parts = depends
-            .lines()
-            .filter_map(|line| line.trim().strip_prefix("Depends: "));
-        packages.extend(
-            parts
-                .filter(|name| name.starts_with("libstd-rust-web") || name.starts_with("libllvm"))
-                .map(str::to_owned),
-        );
+        for line in depends.lines() {
+            let Some(name) = line.trim().strip_prefix("Depends: ") else {
+                continue;
+            };
+            let is_part = name.starts_with("libstd-rust-web") || name.starts_with("libllvm");
+            if is_part && !packages.iter().any(|known| known == name) {
+                packages.push(name.to_owned());
+            }
+        }
+        looked_at += 1;
     }
-    packages.sort();
-    packages.dedup();
     let downloads = folder.join("packages");
     fs::create_dir_all(&downloads)?;
     Run::new("apt-get")
