@@ -224,7 +224,7 @@ impl Figures {
         text.push_str(
             "## As a Cloudflare Worker\n\n\
              Under workerd, Cloudflare's own runtime, beside a Worker in JavaScript that checks the key, swaps it and passes the request through. One core each, 16 connections, \
-             requests per second. Locum logs and counts as it is shipped; where the rate limit is on, each request asks the Durable Object that counts its client.\n\n\
+             requests per second. Locum counts as it is shipped, but writes no log: here the console is read by another process on the same core. Where the rate limit is on, each request asks the Durable Object that counts its client.\n\n\
              | | Pass-through | Locum | Ratio | Aim | | With the rate limit | Ratio |\n|---|--:|--:|--:|--:|---|--:|--:|\n",
         );
         for row in &self.rows {

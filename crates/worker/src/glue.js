@@ -37,8 +37,7 @@ export const respond = (status, lines, body) => new Response(body, { status, hea
 export class Pieces {
   #reader;
   #isPaced;
-  #pieces = [];
-  #bytes = 0;
+  #waiting = { pieces: [], bytes: 0 };
   #isReading = false;
   #isOver = false;
   #error;
@@ -54,17 +53,17 @@ export class Pieces {
   /** Resolves to what there is, or to nothing at the end. */
   async read() {
     if (!this.#isReading && !this.#isOver) this.#readAhead();
-    while (!this.#bytes && !this.#isOver) await this.#change();
+    const waiting = this.#waiting;
+    while (waiting.bytes === 0 && !this.#isOver) await this.#change();
     const early = this.#next - Date.now();
     if (early > 0 && this.#isReading) await this.#change(early);
-    const pieces = this.#pieces;
-    if (pieces.length === 0) {
+    if (waiting.bytes === 0) {
       if (this.#error) throw this.#error;
       return undefined;
     }
-    const taken = pieces.length === 1 ? pieces[0] : joined(pieces, this.#bytes);
-    this.#pieces = [];
-    this.#bytes = 0;
+    const pieces = waiting.pieces.splice(0);
+    const taken = pieces.length === 1 ? pieces[0] : joined(pieces, waiting.bytes);
+    waiting.bytes = 0;
     if (this.#isPaced) this.#next = Date.now() + PACE_MS;
     return taken;
   }
@@ -75,16 +74,17 @@ export class Pieces {
 
   async #readAhead() {
     this.#isReading = true;
+    // The loop runs once for each piece, however small.
+    const [reader, waiting] = [this.#reader, this.#waiting];
     try {
-      while (this.#bytes < ENOUGH_BYTES) {
-        const { value, done } = await this.#reader.read();
-        if (done) {
+      while (waiting.bytes < ENOUGH_BYTES) {
+        const { value } = await reader.read();
+        if (value === undefined) {
           this.#isOver = true;
           break;
         }
-        this.#pieces.push(value);
-        this.#bytes += value.byteLength;
-        this.#wake();
+        waiting.bytes += value.byteLength;
+        if (waiting.pieces.push(value) === 1) this.#wake();
       }
     } catch (error) {
       this.#error = error;
