@@ -285,6 +285,19 @@ def test_metrics_are_of_both_places(trial, openai_provider):
     assert locum.metric("locum_requests_total", place="front", route="/v1/threads/runs") == 0
 
 
+def test_the_rate_limit_is_one_for_all_places(trial):
+    locum = trial(ENABLE_RATE_LIMIT="true", RATE_LIMIT_REQUESTS="4")
+    # The front answers the first and the third, the object the others.
+    paths = ["/v1/models", "/v1/threads", "/v1/models", "/v1/threads", "/v1/models", "/v1/threads"]
+    answers = [locum.http.get(path) for path in paths]
+    assert [answer.status_code for answer in answers] == [200] * 4 + [429] * 2
+    remaining = [answer.headers["x-ratelimit-remaining-requests"] for answer in answers]
+    assert remaining == ["3", "2", "1", "0", "0", "0"]
+    # It holds although the object and its memory are new.
+    restart_object(locum)
+    assert locum.http.get("/v1/threads").status_code == 429
+
+
 def test_what_the_object_is_asked_by_the_front_nobody_asks_from_outside(trial):
     locum = trial()
     for path in ("/.object/check", "/.object/collect", "/.object/metrics", "//.object/check", "/v1/threads/../../.object/check"):

@@ -57,7 +57,10 @@ impl Alarm {
                     tracing::error!(?error, "the alarm could not be set");
                 }
             }),
-            Err(error) => tracing::error!(?error, "the alarm could not be set"),
+            Err(error) => {
+                *known = Known::Unset;
+                tracing::error!(?error, "the alarm could not be set");
+            }
         }
     }
 
