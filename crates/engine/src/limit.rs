@@ -1,7 +1,9 @@
 //! The rate limit: how many requests a client address has in a window of time.
 //!
 //! A window is fixed: it begins with a client's first request and is over after its length. The memory is bounded; time
-//! is an argument.
+//! is an argument. Read in this order: this page ([`Limiter`] counts), [`permits`] (what is known of counts that others keep).
+
+pub mod permits;
 
 use std::{
     collections::HashMap,
@@ -12,10 +14,16 @@ use std::{
     time::Duration,
 };
 
+pub use self::permits::{Grant, Permits};
+
 /// As many clients have a count of their own.
 const CLIENTS: usize = 1 << 16;
 /// As many counts are shared by those that come when there is no room left.
 const SHARED: u64 = 1 << 8;
+
+/// What part of a client's remaining requests is granted at once: the fewer are left, the fewer somebody may keep for
+/// himself, and the last ones are granted one by one.
+const SHARE: u64 = 8;
 
 /// Counts the requests of a process.
 pub struct Limiter {
@@ -80,6 +88,17 @@ impl Limiter {
 
     /// Counts one request of `client`. `now` is the engine's clock.
     pub fn count(&self, client: IpAddr, now: Duration) -> Verdict {
+        self.charge(client, now, |_| 1).for_one()
+    }
+
+    /// Counts one request of `client`, and as many more in advance as a share of those that are left: for somebody else, who
+    /// need not ask again for each of them.
+    pub fn grant(&self, client: IpAddr, now: Duration) -> Grant {
+        self.charge(client, now, |left| left / SHARE)
+    }
+
+    /// Counts at least one request, and `wanted` of those that are left.
+    fn charge(&self, client: IpAddr, now: Duration, wanted: impl Fn(u64) -> u64) -> Grant {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         if now.saturating_sub(counts.swept) >= self.window {
             counts.sweep(now, self.window);
@@ -93,14 +112,13 @@ impl Limiter {
             count.began = now;
             count.requests = 0;
         }
-        let allowed = count.requests < self.limit;
-        if allowed {
-            count.requests += 1;
-        }
-        Verdict {
-            allowed,
+        let left = self.limit - count.requests;
+        let permits = wanted(left).max(1).min(left);
+        count.requests += permits;
+        Grant {
+            permits,
             limit: self.limit,
-            remaining: self.limit - count.requests,
+            left: left - permits,
             reset: self.window - now.saturating_sub(count.began),
         }
     }

@@ -1,17 +1,20 @@
 //! The rate limit over all fronts: clients are counted in Durable Objects, each of which counts its share of them.
 //!
-//! The counts are in memory, as on the native host. The platform lets go of an object that nobody has asked for a minute or
+//! An isolate is granted some requests of a client in advance, so that not each of them costs a question. The counts are in
+//! memory, as on the native host. The platform lets go of an object that nobody has asked for a minute or
 //! two, and its counts with it.
 
 use std::{
     cell::OnceCell,
+    future::ready,
     hash::{DefaultHasher, Hash, Hasher},
     net::IpAddr,
+    sync::Arc,
     time::Duration,
 };
 
 use locum_engine::{
-    limit::{Limiter, network},
+    limit::{Grant, Limiter, Permits, network},
     ports::{Clock, Limits, LimitsError, PortFuture, Verdict},
 };
 use worker::{DurableObject, Env, Request, Response, State, durable_object, send::SendFuture};
@@ -26,26 +29,36 @@ const SHARES: u64 = 64;
 /// Counts for all fronts.
 pub(crate) struct SharedLimits {
     env: Env,
+    /// What was granted to this isolate in advance.
+    permits: Arc<Permits>,
 }
 
 impl SharedLimits {
     /// The objects that are bound to the Worker.
     pub(crate) fn new(env: Env) -> Self {
-        Self { env }
+        Self {
+            env,
+            permits: Arc::default(),
+        }
     }
 }
 
 impl Limits for SharedLimits {
     fn count(&self, client: IpAddr) -> PortFuture<'static, Result<Verdict, LimitsError>> {
-        let env = self.env.clone();
+        let client = network(client);
+        if let Some(verdict) = self.permits.take(client, PlatformClock.now()) {
+            return Box::pin(ready(Ok(verdict)));
+        }
+        let (env, permits) = (self.env.clone(), Arc::clone(&self.permits));
         Box::pin(SendFuture::new(async move {
-            let counted = ask(&env, network(client)).await;
-            counted.map_err(|error| LimitsError(error.to_string()))
+            let grant = ask(&env, client).await;
+            let grant = grant.map_err(|error| LimitsError(error.to_string()))?;
+            Ok(permits.keep(client, grant, PlatformClock.now()))
         }))
     }
 }
 
-async fn ask(env: &Env, client: IpAddr) -> worker::Result<Verdict> {
+async fn ask(env: &Env, client: IpAddr) -> worker::Result<Grant> {
     let mut hasher = DefaultHasher::new();
     client.hash(&mut hasher);
     let share = format!("{}", hasher.finish() % SHARES);
@@ -57,25 +70,25 @@ async fn ask(env: &Env, client: IpAddr) -> worker::Result<Verdict> {
     parse(&said).ok_or_else(|| worker::Error::RustError(format!("no count: {said}")))
 }
 
-/// `allowed limit remaining reset_ms`.
-fn parse(said: &str) -> Option<Verdict> {
+/// `permits limit left reset_ms`.
+fn parse(said: &str) -> Option<Grant> {
     let mut numbers = said.split(' ').map(|number| number.parse::<u64>().ok());
     let mut next = || numbers.next().flatten();
-    Some(Verdict {
-        allowed: next()? == 1,
+    Some(Grant {
+        permits: next()?,
         limit: next()?,
-        remaining: next()?,
+        left: next()?,
         reset: Duration::from_millis(next()?),
     })
 }
 
-fn write(verdict: &Verdict) -> String {
+fn write(grant: &Grant) -> String {
     format!(
         "{} {} {} {}",
-        u8::from(verdict.allowed),
-        verdict.limit,
-        verdict.remaining,
-        verdict.reset.as_millis()
+        grant.permits,
+        grant.limit,
+        grant.left,
+        grant.reset.as_millis()
     )
 }
 
@@ -103,11 +116,11 @@ impl DurableObject for LimitsObject {
         }
         let url = request.inner().url();
         let address = exchange::target(&url).trim_start_matches('/');
-        let verdict = match (self.limiter.get(), address.parse()) {
-            (Some(limiter), Ok(client)) => limiter.count(client, PlatformClock.now()),
+        let grant = match (self.limiter.get(), address.parse()) {
+            (Some(limiter), Ok(client)) => limiter.grant(client, PlatformClock.now()),
             _ => return Response::error("no address", 400),
         };
-        Response::ok(write(&verdict))
+        Response::ok(write(&grant))
     }
 }
 
@@ -117,13 +130,13 @@ mod tests {
 
     #[test]
     fn a_count_comes_back_as_it_was_told() {
-        let verdict = Verdict {
-            allowed: true,
+        let grant = Grant {
+            permits: 3,
             limit: 60,
-            remaining: 59,
+            left: 57,
             reset: Duration::from_millis(59_876),
         };
-        assert_eq!(parse(&write(&verdict)), Some(verdict));
+        assert_eq!(parse(&write(&grant)), Some(grant));
         for wrong in ["", "1", "1 60 59", "1 60 59 x", "no address"] {
             assert_eq!(parse(wrong), None, "{wrong}");
         }
