@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use futures_util::future::join;
 use locum_domain::run::RunStatus;
 use locum_engine::ports::Clock;
 use locum_testkit::{Dialect, Fault};
@@ -110,7 +111,7 @@ fn woken_twice_it_answers_once() {
     let next = desk.another();
     next.run(next.assistants.release_all()).unwrap();
     let visit = || Arc::clone(&next.assistants).attend_while_driving(LONGEST);
-    let (one, other) = next.run(async { futures_util::join!(visit(), visit()) });
+    let (one, other) = next.run(join(visit(), visit()));
     assert_eq!((one.unwrap(), other.unwrap()), (None, None));
     assert_eq!(next.status(&run), RunStatus::Completed);
     assert_eq!(next.said(&thread), ["hello", "echo: hello"]);
