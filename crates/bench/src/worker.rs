@@ -224,7 +224,7 @@ impl Figures {
         text.push_str(
             "## As a Cloudflare Worker\n\n\
              Under workerd, Cloudflare's own runtime, beside a Worker in JavaScript that checks the key, swaps it and passes the request through. One core each, 16 connections, \
-             requests per second. Locum counts as it is shipped, but writes no log: here the console is read by another process on the same core. Where the rate limit is on, each request asks the Durable Object that counts its client.\n\n\
+             requests per second. Locum counts as it is shipped, but writes no log: here the console is read by another process on the same core. Where the rate limit is on, a Durable Object counts the client; it grants an isolate a share of the requests that are left in advance, which here are nearly all, and with 60 in a window a half.\n\n\
              | | Pass-through | Locum | Ratio | Aim | | With the rate limit | Ratio |\n|---|--:|--:|--:|--:|---|--:|--:|\n",
         );
         for row in &self.rows {
