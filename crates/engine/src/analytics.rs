@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use locum_domain::run::{Run, RunStatus};
+use locum_domain::run::Run;
 
 use crate::trail::Notes;
 
@@ -42,11 +42,4 @@ pub struct RunPoint<'a> {
     pub run: &'a Run,
     /// From its making to its end.
     pub elapsed: Duration,
-}
-
-impl RunPoint<'_> {
-    /// How it ended.
-    pub fn status(&self) -> RunStatus {
-        self.run.status
-    }
 }
