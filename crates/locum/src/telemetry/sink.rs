@@ -178,6 +178,11 @@ mod tests {
         let (sender, receiver) = mpsc::sync_channel(0);
         let sink = Sink::start(Form::Json, Channel(sender)).unwrap();
         let line = [b'x'; 1 << 10];
+        sink.push(&line, true);
+        // From here on the thread holds that line, and waits for its reader.
+        while !sink.shared.lock().writing {
+            thread::yield_now();
+        }
         for _ in 0..3 * MOST_BYTES / line.len() {
             sink.push(&line, false);
         }
