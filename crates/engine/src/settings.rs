@@ -46,6 +46,8 @@ pub struct Settings {
     pub rate_limit_requests: u64,
     /// How long such a window is.
     pub rate_limit_window: Duration,
+    /// Where several processes count together; `None`: in the database, if they share one.
+    pub rate_limit_store: Option<String>,
     /// Whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
     /// All providers, enabled or not, in the order of [`TABLE`].
@@ -82,8 +84,12 @@ pub struct Settings {
     pub database_url: Option<String>,
     /// Where files' bytes are kept; `None`: in a folder in `data_dir`.
     pub storage_url: Option<String>,
+    /// How many connections to a database server are kept at most.
+    pub database_connections: usize,
     /// Time after which a run that has not ended expires.
     pub run_expiry: Duration,
+    /// Time after which others take over the runs of a process that says nothing.
+    pub run_lease: Duration,
     /// How much of its inside the program shows.
     pub node_env: Environment,
     /// What is logged.

@@ -4,7 +4,7 @@
 //! connection which the upstream had closed meanwhile, are the engine's. Its errors hold no URL and no key.
 
 mod connector;
-mod roots;
+pub(crate) mod roots;
 
 use std::{error::Error, time::Duration};
 

@@ -65,6 +65,11 @@ pub(super) fn read(form: &mut Form<'_>) -> Settings {
         Kind::millis(1..=86_400_000),
         "the window",
     );
+    let rate_limit_store = form.optional(
+        "RATE_LIMIT_STORE",
+        Kind::text(),
+        "where several processes count together, as `redis://HOST` or `rediss://HOST`; else in the database, if that is PostgreSQL",
+    );
     let rate_limit_bypass_key = form.secret(
         "RATE_LIMIT_BYPASS_KEY",
         "a request with this in `x-ratelimit-bypass-key` is not limited",
@@ -178,18 +183,31 @@ pub(super) fn read(form: &mut Form<'_>) -> Settings {
     let database_url = form.optional(
         "DATABASE_URL",
         Kind::text(),
-        "where objects are kept, as `sqlite:PATH`; else in `DATA_DIR`",
+        "where objects are kept, as `sqlite:PATH`, or as `postgres://USER:PASSWORD@HOST/DATABASE` for several processes; else in \
+         `DATA_DIR`",
     );
     let storage_url = form.optional(
         "STORAGE_URL",
         Kind::text(),
         "where files' bytes are kept, as `file:PATH`; else in `DATA_DIR`",
     );
+    let database_connections = form.value(
+        "DATABASE_CONNECTIONS",
+        16,
+        Kind::number(1..=1000),
+        "how many connections to PostgreSQL each process keeps at most",
+    );
     let run_expiry = Duration::from_secs(form.value(
         "RUN_EXPIRY",
         600,
         Kind::number(1..=86_400),
         "seconds after which a run that has not ended expires",
+    ));
+    let run_lease = Duration::from_secs(form.value(
+        "RUN_LEASE",
+        10,
+        Kind::number(2..=3600),
+        "seconds after which other processes take over the runs of one that says nothing",
     ));
 
     form.section("Watching it");
@@ -240,6 +258,7 @@ pub(super) fn read(form: &mut Form<'_>) -> Settings {
         enable_rate_limit,
         rate_limit_requests,
         rate_limit_window,
+        rate_limit_store,
         trusted_proxies,
         providers,
         provider_timeout,
@@ -258,7 +277,9 @@ pub(super) fn read(form: &mut Form<'_>) -> Settings {
         data_dir,
         database_url,
         storage_url,
+        database_connections,
         run_expiry,
+        run_lease,
         node_env,
         log_level,
         traces,
