@@ -1,11 +1,17 @@
-//! The blobs port in a [`Folder`], and what a name of a blob is.
+//! The blobs port: in a [`Folder`], or in a bucket of whatever speaks [`S3`].
+//!
+//! What a name of a blob is, is the same for both.
 
 mod folder;
+mod s3;
 
 use locum_engine::ports::BlobError;
 
 pub(crate) use self::folder::make_folder;
-pub use self::folder::Folder;
+pub use self::{
+    folder::Folder,
+    s3::{Bucket, OpenError, S3, UrlError},
+};
 
 /// The longest name.
 const LONGEST_NAME: usize = 64;
