@@ -69,10 +69,12 @@ impl Database {
             .arg(url)
             .output()
             .with_context(|| format!("{program} does not start"))?;
+        let said = String::from_utf8_lossy(&run.stderr);
+        let first: Vec<_> = said.lines().take(10).collect();
         ensure!(
             run.status.success(),
             "{program} failed:\n{}",
-            String::from_utf8_lossy(&run.stderr)
+            first.join("\n")
         );
         Ok(String::from_utf8_lossy(&run.stdout).trim().to_owned())
     }
