@@ -97,7 +97,7 @@ async fn serve(
 ) -> Result<Exit, Failure> {
     let stops = signals::stops().map_err(Failure::failed)?;
     let wanted = SocketAddr::new(settings.host, settings.port);
-    let storage = Storage::open(places).await?;
+    let storage = Storage::open(places, &transport).await?;
     let tasks = Tasks::new(Handle::current());
     let app = App::new(settings, world(transport, &storage, &tasks))
         .map_err(|error| Failure::misused(anyhow!(error)))?;

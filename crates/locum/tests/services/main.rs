@@ -4,3 +4,5 @@
 mod databases;
 #[cfg(test)]
 mod postgres;
+#[cfg(test)]
+mod s3;
