@@ -3,6 +3,8 @@
 //! One process at a time serves what is in a file; `locum gc` and others work beside it. What is on a database server any
 //! number of processes serve together.
 
+pub mod alone;
+
 use std::{
     fmt,
     fs::{File, TryLockError},
@@ -220,15 +222,10 @@ impl Storage {
         let mut locks = Vec::new();
         if let DatabasePlace::File(file) = &places.database {
             file.make(parent(&file.path))?;
-            let mut lock = file.path.clone().into_os_string();
-            lock.push(".lock");
-            locks.push(take(Path::new(&lock), &file.path)?);
+            locks.push(take_database(&file.path)?);
             if let BlobPlace::Folder(folder) = &places.blobs {
-                locks.push(take(&folder.path.join(".lock"), &folder.path)?);
-                open_folder(folder)?
-                    .sweep()
-                    .with_context(|| format!("{} cannot be read", folder.path.display()))
-                    .map_err(Failure::failed)?;
+                locks.push(take_folder(&folder.path)?);
+                sweep(folder)?;
             }
         }
         Self::open_with(places, transport, locks).await
@@ -283,7 +280,7 @@ impl Storage {
         };
         Ok(Self {
             store,
-            blobs: open_blobs(places, transport).await?,
+            blobs: open_blobs(&places.blobs, &places.aws, transport).await?,
             database,
             locks,
         })
@@ -291,17 +288,28 @@ impl Storage {
 
     /// Finishes what is being written. Nothing can be stored from then on.
     pub async fn close(self) {
-        match self.database {
-            Database::Sqlite(sqlite) => sqlite.close().await,
-            Database::Postgres(postgres) => postgres.close(),
+        self.database.close().await;
+    }
+}
+
+impl Database {
+    /// Finishes what is being written. Nothing can be asked from then on.
+    async fn close(self) {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.close().await,
+            Self::Postgres(postgres) => postgres.close(),
         }
     }
 }
 
-async fn open_blobs(places: &Places, transport: &HttpTransport) -> Result<Arc<dyn Blobs>, Failure> {
-    match &places.blobs {
+async fn open_blobs(
+    place: &BlobPlace,
+    aws: &AwsSettings,
+    transport: &HttpTransport,
+) -> Result<Arc<dyn Blobs>, Failure> {
+    match place {
         BlobPlace::Folder(folder) => Ok(Arc::new(open_folder(folder)?)),
-        BlobPlace::Bucket(url) => match S3::open(url, &places.aws, transport).await {
+        BlobPlace::Bucket(url) => match S3::open(url, aws, transport).await {
             Ok(bucket) => Ok(Arc::new(bucket)),
             Err(error) if error.is_misuse() => Err(Failure::misused(error)),
             Err(error) => Err(Failure::failed(error)),
@@ -313,6 +321,26 @@ fn open_folder(place: &Place) -> Result<Folder, Failure> {
     Folder::open(&place.path)
         .with_context(|| format!("the folder {} cannot be used", place.path.display()))
         .map_err(Failure::failed)
+}
+
+/// Takes away what is left of uploads that broke off in a folder that nobody else uses.
+fn sweep(place: &Place) -> Result<(), Failure> {
+    open_folder(place)?
+        .sweep()
+        .with_context(|| format!("{} cannot be read", place.path.display()))
+        .map_err(Failure::failed)
+}
+
+/// Takes the lock of a database's file.
+fn take_database(path: &Path) -> Result<File, Failure> {
+    let mut lock = path.to_owned().into_os_string();
+    lock.push(".lock");
+    take(Path::new(&lock), path)
+}
+
+/// Takes the lock of a folder of blobs.
+fn take_folder(path: &Path) -> Result<File, Failure> {
+    take(&path.join(".lock"), path)
 }
 
 /// Takes the lock that one process has who serves `what`.
