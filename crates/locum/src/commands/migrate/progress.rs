@@ -1,14 +1,16 @@
 //! How far it is, on standard error: a bar where a person looks at it, and a line where it is written to a file.
 
 use std::{
-    io::{IsTerminal, Write, stderr},
+    fmt::Write,
+    io::{IsTerminal, Write as _, stderr},
     sync::{Mutex, PoisonError},
 };
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use locum_store_sql::transfer::Doing;
 
-const ROWS: &str = "{prefix:>22} {wide_bar} {human_pos}/{human_len} rows, {per_sec}, {eta} to go";
+const ROWS: &str =
+    "{prefix:>22} {wide_bar} {human_pos}/{human_len} rows, {rows_per_sec}/s, {eta} to go";
 const BYTES: &str = "{prefix:>22} {wide_bar} {binary_bytes}/{binary_total_bytes}, {binary_bytes_per_sec}, {eta} to go";
 
 /// What is being done at the moment.
@@ -64,7 +66,12 @@ impl Progress {
             let _ = writeln!(stderr(), "{line}");
             return;
         }
+        let speed = |state: &ProgressState, text: &mut dyn Write| {
+            // What writes to a bar does not fail.
+            let _ = write!(text, "{:.0}", state.per_sec());
+        };
         let style = ProgressStyle::with_template(template);
+        let style = style.map(|style| style.with_key("rows_per_sec", speed));
         let bar = ProgressBar::new(length)
             .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
             .with_prefix(what)
