@@ -92,7 +92,7 @@ impl OwnDatabase {
         match users.map_err(Failure::failed)? {
             None => Ok(()),
             Some(users) => Err(Failure::failed(anyhow!(
-                "{place} is in use: {users}. Stop every Locum that works with it; one that was killed is forgotten within a minute"
+                "{place} is in use: {users}. Stop every Locum that works with it; one that was killed is forgotten after its RUN_LEASE"
             ))),
         }
     }

@@ -1,4 +1,4 @@
-//! Moving objects from SQLite to PostgreSQL and back.
+//! Moving from SQLite to PostgreSQL and from a folder to S3, and back.
 
 use std::{
     path::Path,
@@ -10,13 +10,17 @@ use std::{
 };
 
 use async_trait::async_trait;
-use locum::{postgres::Address, postgres::Postgres, sqlite::Sqlite};
+use locum::{
+    blobs::Folder,
+    postgres::{Address, Postgres},
+    sqlite::Sqlite,
+};
 use locum_domain::{
     assistant::{Assistant, Profile},
     project::Project,
     time::Timestamp,
 };
-use locum_engine::store::AssistantStore;
+use locum_engine::{ports::Blobs, store::AssistantStore};
 use locum_store_sql::{
     Dialect, Outcome, Row, SqlConnection, SqlError, SqlStore, Statement,
     transfer::{Compared, PieceSize, Transfer, TransferError},
@@ -24,7 +28,10 @@ use locum_store_sql::{
 use locum_testkit::contract::QUESTIONS;
 use tempfile::TempDir;
 
-use crate::databases::{new_database, open, plain, server};
+use crate::{
+    databases::{new_database, open, plain, server},
+    s3::{Bucket, bytes, names},
+};
 
 /// Adds so many assistants.
 async fn add(store: &impl AssistantStore, count: u32) {
@@ -155,12 +162,14 @@ async fn a_copy_whose_server_goes_away_is_continued() {
     }
 }
 
-/// What the program says of copying from a file.
-async fn migrate(folder: &Path, url: &str) -> Output {
+/// What the program says of a copy.
+async fn migrate(folder: &Path, arguments: [&str; 4], settings: &[(&str, &str)]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_locum"));
     command
-        .args(["migrate", "--from", "sqlite:from.db", "--to", url])
+        .arg("migrate")
+        .args(arguments)
         .env_clear()
+        .envs(settings.iter().copied())
         .current_dir(folder);
     tokio::task::spawn_blocking(move || command.output().unwrap())
         .await
@@ -172,8 +181,9 @@ async fn a_database_that_somebody_serves_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     filled(&folder).await.close().await;
     let url = new_database().await;
+    let to_server = ["--from", "sqlite:from.db", "--to", &url];
     let said = async || {
-        let output = migrate(folder.path(), &url).await;
+        let output = migrate(folder.path(), to_server, &[]).await;
         assert_eq!(output.status.code(), Some(1));
         String::from_utf8(output.stderr).unwrap()
     };
@@ -195,6 +205,62 @@ async fn a_database_that_somebody_serves_is_refused() {
     client.batch_execute(run).await.unwrap();
     assert!(said().await.contains("somebody drives 1 runs"));
     client.batch_execute("DELETE FROM runs").await.unwrap();
-    let output = migrate(folder.path(), &url).await;
+    let output = migrate(folder.path(), to_server, &[]).await;
     assert_eq!(output.status.code(), Some(0), "{output:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn blobs_go_to_a_bucket_and_come_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = Folder::open(&folder.path().join("from")).unwrap();
+    let large: Vec<u8> = (0..9_000_001).map(|n| (n % 251) as u8).collect();
+    let contents = [vec![], b"some bytes".to_vec(), large];
+    for (n, content) in contents.iter().enumerate() {
+        let name = format!("file-{n}");
+        source.put(&name, bytes([content.clone()])).await.unwrap();
+    }
+    let bucket = Bucket::new().await;
+    let url = format!("s3://{}/moved", bucket.name);
+    let settings = [
+        ("AWS_ENDPOINT_URL", bucket.server.as_str()),
+        ("AWS_ACCESS_KEY_ID", "test"),
+        ("AWS_SECRET_ACCESS_KEY", "test"),
+    ];
+    let go = async |from: &str, to: &str| {
+        let arguments = ["--blobs-from", from, "--blobs-to", to];
+        let output = migrate(folder.path(), arguments, &settings).await;
+        let said = String::from_utf8(output.stdout).unwrap();
+        let told = String::from_utf8(output.stderr).unwrap();
+        (output.status.code(), said + &told)
+    };
+
+    let (code, said) = go("file:from", &url).await;
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("9000011 bytes"), "{said}");
+    let there = bucket.open("/moved").await;
+    there.delete("file-2").await.unwrap();
+    let (code, said) = go("file:from", &url).await;
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("2 of them are there already"), "{said}");
+
+    let (code, said) = go(&url, "file:back").await;
+    assert_eq!(code, Some(0), "{said}");
+    let back = Folder::open(&folder.path().join("back")).unwrap();
+    assert_eq!(names(&back).await, names(&source).await);
+    for (n, content) in contents.iter().enumerate() {
+        let path = folder.path().join(format!("back/file-{n}/file-{n}"));
+        assert!(std::fs::read(path).unwrap() == *content, "{n}");
+    }
+
+    there.delete("file-1").await.unwrap();
+    there
+        .put("file-1", bytes([b"same bytes".to_vec()]))
+        .await
+        .unwrap();
+    let (code, said) = go("file:from", &url).await;
+    assert_eq!(code, Some(1), "{said}");
+    assert!(
+        said.ends_with("differs from the source: blob file-1\n"),
+        "{said}"
+    );
 }
