@@ -4,21 +4,23 @@
 //! number of processes serve together.
 
 pub mod alone;
+mod locks;
 
 use std::{
     fmt,
-    fs::{File, TryLockError},
+    fs::File,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, anyhow};
 use locum_engine::{
     ports::{Blobs, Store},
     settings::{AwsSettings, SettingError, Settings},
 };
 use locum_store_sql::SqlStore;
 
+use self::locks::{take_database, take_folder};
 use crate::{
     blobs::{Bucket, Folder, S3, make_folder},
     exit::Failure,
@@ -329,42 +331,6 @@ fn sweep(place: &Place) -> Result<(), Failure> {
         .sweep()
         .with_context(|| format!("{} cannot be read", place.path.display()))
         .map_err(Failure::failed)
-}
-
-/// Takes the lock of a database's file.
-fn take_database(path: &Path) -> Result<File, Failure> {
-    let mut lock = path.to_owned().into_os_string();
-    lock.push(".lock");
-    take(Path::new(&lock), path)
-}
-
-/// Takes the lock of a folder of blobs.
-fn take_folder(path: &Path) -> Result<File, Failure> {
-    take(&path.join(".lock"), path)
-}
-
-/// Takes the lock that one process has who serves `what`.
-fn take(path: &Path, what: &Path) -> Result<File, Failure> {
-    let held = || -> anyhow::Result<File> {
-        let file = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(path)
-            .with_context(|| format!("{} cannot be written", path.display()))?;
-        match file.try_lock() {
-            Ok(()) => Ok(file),
-            Err(TryLockError::WouldBlock) => bail!(
-                "another locum serves {} already: it holds {}",
-                what.display(),
-                path.display()
-            ),
-            Err(TryLockError::Error(error)) => {
-                Err(error).with_context(|| format!("{} cannot be locked", path.display()))
-            }
-        }
-    };
-    held().map_err(Failure::failed)
 }
 
 /// The folder that a file is in.

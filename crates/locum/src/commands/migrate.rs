@@ -209,13 +209,17 @@ async fn copy_objects(
 const NAMED: usize = 5;
 
 fn all_the_same(different: &[String]) -> anyhow::Result<()> {
-    let named = different.iter().take(NAMED).cloned().collect::<Vec<_>>();
-    match different.len().saturating_sub(NAMED) {
-        _ if different.is_empty() => Ok(()),
-        0 => bail!("the target differs from the source: {}", named.join(", ")),
-        more => bail!(
-            "the target differs from the source: {} and {more} more",
-            named.join(", ")
-        ),
+    if different.is_empty() {
+        return Ok(());
     }
+    let named = different.iter().take(NAMED).cloned().collect::<Vec<_>>();
+    let more = match different.len() - named.len() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    bail!(
+        "the target differs from the source: {}{more}. Where the source was served between two tries, copy it anew, into an \
+         empty target",
+        named.join(", ")
+    )
 }

@@ -10,7 +10,9 @@ use locum_engine::{
 use locum_store_sql::{SqlConnection, migrations::make_tables, transfer::in_use};
 
 use super::{
-    BlobPlace, Database, DatabasePlace, open_blobs, parent, sweep, take_database, take_folder,
+    BlobPlace, Database, DatabasePlace,
+    locks::{take_database, take_folder},
+    open_blobs, parent, sweep,
 };
 use crate::{
     clock::SystemClock,
