@@ -4,6 +4,7 @@ mod beside;
 mod config;
 mod demo;
 mod gc;
+mod migrate;
 mod serve;
 mod threads;
 
@@ -60,6 +61,9 @@ Examples:
       locum threads list
       locum threads show ID
 
+  Move from SQLite and a folder to PostgreSQL and S3, once the old Locum has stopped:
+      locum migrate --to postgres://locum:PASSWORD@db.example/locum --blobs-to s3://BUCKET
+
 Settings come from the environment, and from the file .env in the working folder:
       locum config                        shows them as they are, secrets masked
       locum config --env-example > .env   writes a file with all of them to begin with
@@ -93,6 +97,12 @@ enum Command {
         #[arg(long)]
         dry_run: bool,
     },
+    /// Copy all that is kept into another database, and into another place for files' bytes
+    ///
+    /// Objects keep their ids and their order. Nobody may serve either side meanwhile. A copy that was broken off is continued
+    /// by the same command; in the end both sides are compared.
+    #[command(after_help = migrate::EXAMPLES)]
+    Migrate(migrate::Arguments),
     /// Look at the threads that are kept
     Threads {
         #[command(subcommand)]
@@ -115,6 +125,7 @@ pub fn run(line: CommandLine) -> Result<Exit, Failure> {
         Command::Config { markdown: true, .. } => config::markdown(),
         Command::Config { .. } => config::show(&variables()?),
         Command::Gc { dry_run } => gc::run(variables()?, dry_run),
+        Command::Migrate(arguments) => migrate::run(variables()?, arguments),
         Command::Threads { command } => threads::run(variables()?, &command),
     }
 }

@@ -5,4 +5,6 @@ mod keeping;
 #[cfg(test)]
 mod manners;
 #[cfg(test)]
+mod migrate;
+#[cfg(test)]
 mod support;
