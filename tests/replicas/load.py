@@ -57,6 +57,12 @@ class Load:
         self._stopped = threading.Event()
         self._turn = itertools.count()
         self._lock = threading.Lock()
+        # Each request has a connection of its own, so that none is lost only because an idle connection was closed.
+        self._http = httpx2.Client(
+            timeout=PATIENCE,
+            headers={"authorization": f"Bearer {KEY}"},
+            limits=httpx2.Limits(max_keepalive_connections=0),
+        )
         self._threads = [threading.Thread(target=self._talk, args=[n]) for n in range(self.talkers)]
         self._threads += [threading.Thread(target=self._ask, args=[n]) for n in range(self.askers)]
         for thread in self._threads:
@@ -67,6 +73,7 @@ class Load:
         self._stopped.set()
         for thread in self._threads:
             thread.join()
+        self._http.close()
 
     def wait_for(self, runs: int, within: float = 20):
         """Returns when so many more runs have been begun and so many more messages been acknowledged."""
@@ -90,8 +97,7 @@ class Load:
         begun = time.monotonic()
         answer = None
         try:
-            with httpx2.Client(timeout=PATIENCE, headers={"authorization": f"Bearer {KEY}"}) as http:
-                answer = http.request(method, replica.url + path, json=body)
+            answer = self._http.request(method, replica.url + path, json=body)
         except httpx2.TransportError as error:
             outcome: str | int = type(error).__name__
         else:

@@ -40,7 +40,7 @@ def test_it_is_one_for_all(clusters, redis, store):
     where = {"RATE_LIMIT_STORE": redis.url} if store == "redis" else {}
     cluster = limited(clusters, RATE_LIMIT_WINDOW=HOUR, **where)
     allowed, _ = burst(cluster, 4 * LIMIT)
-    assert LIMIT * 0.6 <= allowed <= LIMIT, f"{allowed} of {LIMIT} were allowed"
+    assert LIMIT * 0.9 <= allowed <= LIMIT, f"{allowed} of {LIMIT} were allowed"
     assert cluster.metric("locum_rate_limit_counted_alone_total") == 0
 
 
@@ -56,7 +56,7 @@ def test_without_redis_each_counts_alone(clusters, redis):
     assert allowed == 10
     redis.kill()
     allowed, slowest = burst(cluster, 2 * LIMIT)
-    assert allowed >= LIMIT * 0.6, f"{allowed} were allowed"
+    assert allowed >= LIMIT * 0.9, f"{allowed} were allowed"
     assert slowest < 2, f"the slowest answer took {slowest} s"
     assert cluster.metric("locum_rate_limit_counted_alone_total") > 0
     assert any(logged(replica, "requests are counted by this process alone") for replica in cluster.replicas)
