@@ -130,17 +130,24 @@ export async function startWorld(settings = {}) {
     ...settings,
   });
   child.stdout.resume();
-  await waitUntil(() => {
-    if (child.exitCode !== null) throw new Error(`locum ended with ${child.exitCode}`);
-    return fetch(`${url}/health/live`).then((response) => response.ok, () => false);
-  }, "GET /health/live");
+  const stopAll = () => Promise.all([stop(child), openai.stop(), gemini.stop()]);
+  try {
+    await waitUntil(() => {
+      if (child.exitCode !== null) throw new Error(`locum ended with ${child.exitCode}`);
+      return fetch(`${url}/health/live`).then((response) => response.ok, () => false);
+    }, "GET /health/live");
+  } catch (error) {
+    // Else the upstreams would keep the runner waiting for ever.
+    await stopAll();
+    throw error;
+  }
   return {
     url,
     openai,
     gemini,
     client: (options = {}) => new OpenAI({ baseURL: `${url}/v1`, apiKey: KEY, maxRetries: 0, timeout: 20_000, ...options }),
     clear: () => Promise.all([openai.clear(), gemini.clear()]),
-    stop: () => Promise.all([stop(child), openai.stop(), gemini.stop()]),
+    stop: stopAll,
   };
 }
 
