@@ -40,6 +40,8 @@ pub struct Assistants {
     /// This process's name in leases.
     owner: String,
     run_expiry: Duration,
+    /// How long a process may be silent before others take its runs over.
+    lease: Duration,
     max_file_bytes: u64,
     /// The runs that this process drives.
     drivers: Arc<Drivers>,
@@ -67,6 +69,7 @@ impl Assistants {
             drivers: Arc::new(Drivers::new(Arc::clone(&metrics))),
             metrics,
             run_expiry: settings.run_expiry,
+            lease: settings.run_lease,
             max_file_bytes: settings.max_file_bytes,
             world,
         })

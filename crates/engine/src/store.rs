@@ -371,6 +371,10 @@ pub trait Housekeeping: Send + Sync {
     /// Takes away up to about `limit` rows of what was deleted, and says which; none are left where it says none.
     async fn purge(&self, limit: u32) -> Stored<RowCounts>;
 
+    /// Takes the turn of that name, which nobody may take again before `next_ms` (milliseconds since 1970); false where it is
+    /// too early for it at `now_ms`. Of any number of racing calls one gets it.
+    async fn take_turn(&self, name: &str, now_ms: u64, next_ms: u64) -> Stored<bool>;
+
     /// Which of `ids` (at most 100) are files that are there, of whatever project.
     async fn known_files(&self, ids: &[String]) -> Stored<Vec<String>>;
 

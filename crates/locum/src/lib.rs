@@ -9,6 +9,7 @@ pub mod clock;
 pub mod commands;
 pub mod entropy;
 pub mod exit;
+pub mod postgres;
 pub mod server;
 pub mod signals;
 pub mod sqlite;

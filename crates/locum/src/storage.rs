@@ -1,38 +1,69 @@
 //! Where things are kept: what the settings say of it, and the doors to it.
 //!
-//! One process at a time serves what is in a place; `locum gc` and others work beside it.
+//! One process at a time serves what is in a file; `locum gc` and others work beside it. What is on a database server any
+//! number of processes serve together.
 
 use std::{
+    fmt,
     fs::{File, TryLockError},
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use anyhow::{Context, anyhow, bail};
-use locum_engine::settings::{SettingError, Settings};
+use locum_engine::{
+    ports::{Blobs, Store},
+    settings::{AwsSettings, SettingError, Settings},
+};
 use locum_store_sql::SqlStore;
 
 use crate::{
-    blobs::{Folder, make_folder},
+    blobs::{Bucket, Folder, S3, make_folder},
     exit::Failure,
+    postgres::{Address, Postgres},
     sqlite::Sqlite,
+    transport::HttpTransport,
 };
 
 /// The database in `DATA_DIR`.
 const DATABASE: &str = "locum.db";
 /// The folder of blobs in `DATA_DIR`.
 const BLOBS: &str = "files";
+/// The setting that says where the database is.
+const DATABASE_SETTING: &str = "DATABASE_URL";
+/// The setting that says where the blobs are.
+const STORAGE_SETTING: &str = "STORAGE_URL";
 
 /// The places that the settings name.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Places {
-    /// The database's file.
-    pub database: Place,
-    /// The folder of the blobs.
-    pub blobs: Place,
+    /// Where the objects are.
+    pub database: DatabasePlace,
+    /// Where the blobs are.
+    pub blobs: BlobPlace,
+    connections: usize,
+    aws: AwsSettings,
 }
 
-/// A place and why it is meant.
+/// Where objects are.
+#[derive(Clone)]
+pub enum DatabasePlace {
+    /// In a file, for one process.
+    File(Place),
+    /// On a server, for any number of them.
+    Server(Box<Address>),
+}
+
+/// Where blobs are.
+#[derive(Clone)]
+pub enum BlobPlace {
+    /// In a folder.
+    Folder(Place),
+    /// In a bucket of a server that speaks S3, at this URL.
+    Bucket(String),
+}
+
+/// A place on the disk and why it is meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
     /// The place.
@@ -53,24 +84,78 @@ impl Places {
             held: settings.data_dir.clone(),
         };
         let database = match &settings.database_url {
-            Some(url) => Place::of(url, "DATABASE_URL", "sqlite", "PostgreSQL")?,
-            None => default(DATABASE),
+            Some(url) => DatabasePlace::of(url, DATABASE_SETTING)?,
+            None => DatabasePlace::File(default(DATABASE)),
         };
         let blobs = match &settings.storage_url {
-            Some(url) => Place::of(url, "STORAGE_URL", "file", "S3")?,
-            None => default(BLOBS),
+            Some(url) => BlobPlace::of(url, STORAGE_SETTING)?,
+            None => BlobPlace::Folder(default(BLOBS)),
         };
-        Ok(Self { database, blobs })
+        Ok(Self {
+            database,
+            blobs,
+            connections: settings.database_connections,
+            aws: settings.aws.clone(),
+        })
+    }
+}
+
+impl DatabasePlace {
+    /// The place of a URL. `setting`: where it was said.
+    ///
+    /// # Errors
+    /// It names no database.
+    pub fn of(url: &str, setting: &'static str) -> Result<Self, SettingError> {
+        if ["postgres:", "postgresql:"]
+            .iter()
+            .any(|it| url.starts_with(it))
+        {
+            return match Address::of(url) {
+                Ok(address) => Ok(Self::Server(Box::new(address))),
+                Err(error) => Err(SettingError::wrong(setting, url, error.to_string())),
+            };
+        }
+        Place::of(
+            url,
+            setting,
+            "sqlite",
+            " or postgres://USER:PASSWORD@HOST/DATABASE",
+        )
+        .map(Self::File)
+    }
+}
+
+impl BlobPlace {
+    /// The place of a URL. `setting`: where it was said.
+    ///
+    /// # Errors
+    /// It names no place for blobs.
+    pub fn of(url: &str, setting: &'static str) -> Result<Self, SettingError> {
+        if url.starts_with("s3:") {
+            let bucket = Bucket::parse(url);
+            bucket.map_err(|error| SettingError::wrong(setting, url, error.to_string()))?;
+            return Ok(Self::Bucket(url.to_owned()));
+        }
+        Place::of(url, setting, "file", " or s3://BUCKET/PREFIX").map(Self::Folder)
+    }
+}
+
+impl fmt::Display for DatabasePlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(Place { path, .. }) => path.display().fmt(f),
+            Self::Server(address) => address.shown().fmt(f),
+        }
     }
 }
 
 impl Place {
-    /// The place of a URL such as `file:PATH` or `file:///PATH`.
+    /// The place of a URL such as `file:PATH` or `file:///PATH`. `others`: what may be said instead.
     fn of(
         url: &str,
         setting: &'static str,
         scheme: &str,
-        not_yet: &str,
+        others: &str,
     ) -> Result<Self, SettingError> {
         let path = url.strip_prefix(scheme).and_then(|it| it.strip_prefix(':'));
         let path = path.map(|it| it.strip_prefix("//").unwrap_or(it));
@@ -85,7 +170,7 @@ impl Place {
             _ => Err(SettingError::wrong(
                 setting,
                 url,
-                format!("{scheme}:PATH; this version does not speak {not_yet}"),
+                format!("{scheme}:PATH{others}"),
             )),
         }
     }
@@ -105,68 +190,100 @@ impl Place {
 /// What is kept, open.
 pub struct Storage {
     /// The objects.
-    pub store: Arc<SqlStore<Sqlite>>,
+    pub store: Arc<dyn Store>,
     /// The bytes.
-    pub blobs: Arc<Folder>,
-    database: Sqlite,
+    pub blobs: Arc<dyn Blobs>,
+    /// What the objects are in.
+    pub database: Database,
     /// Held as long as this process serves.
     #[expect(dead_code, reason = "a lock ends with its file")]
     locks: Vec<File>,
 }
 
+/// An open database.
+pub enum Database {
+    /// In a file.
+    Sqlite(Sqlite),
+    /// On a server.
+    Postgres(Postgres),
+}
+
 impl Storage {
-    /// Opens the places for the one process that serves, and makes what is not there.
+    /// Opens the places for a process that serves, and makes what is not there.
     ///
     /// # Errors
-    /// They cannot be written, hold something else, or are served already.
-    pub async fn open(places: &Places) -> Result<Self, Failure> {
-        let (database, blobs) = (&places.database, &places.blobs);
-        database.make(parent(&database.path))?;
-        blobs.make(&blobs.path)?;
-        let mut lock = database.path.clone().into_os_string();
-        lock.push(".lock");
-        let locks = vec![
-            take(Path::new(&lock), &database.path)?,
-            take(&blobs.path.join(".lock"), &blobs.path)?,
-        ];
-        let storage = Self::open_with(places, locks).await?;
-        let swept = storage.blobs.sweep();
-        swept
-            .with_context(|| format!("{} cannot be read", blobs.path.display()))
-            .map_err(Failure::failed)?;
-        Ok(storage)
+    /// They cannot be written, hold something else, or are served already by another process than may be.
+    pub async fn open(places: &Places, transport: &HttpTransport) -> Result<Self, Failure> {
+        if let BlobPlace::Folder(folder) = &places.blobs {
+            folder.make(&folder.path)?;
+        }
+        let mut locks = Vec::new();
+        if let DatabasePlace::File(file) = &places.database {
+            file.make(parent(&file.path))?;
+            let mut lock = file.path.clone().into_os_string();
+            lock.push(".lock");
+            locks.push(take(Path::new(&lock), &file.path)?);
+            if let BlobPlace::Folder(folder) = &places.blobs {
+                locks.push(take(&folder.path.join(".lock"), &folder.path)?);
+                open_folder(folder)?
+                    .sweep()
+                    .with_context(|| format!("{} cannot be read", folder.path.display()))
+                    .map_err(Failure::failed)?;
+            }
+        }
+        Self::open_with(places, transport, locks).await
     }
 
-    /// Opens what is there, beside a process that may be serving it.
+    /// Opens what is there, beside processes that may be serving it.
     ///
     /// # Errors
     /// There is nothing, or it holds something else.
-    pub async fn open_beside(places: &Places) -> Result<Self, Failure> {
-        let path = &places.database.path;
-        if !path.exists() {
+    pub async fn open_beside(places: &Places, transport: &HttpTransport) -> Result<Self, Failure> {
+        if let DatabasePlace::File(Place { path, .. }) = &places.database
+            && !path.exists()
+        {
             return Err(Failure::failed(anyhow!(
                 "there is no database at {}; `locum serve` makes it, and DATA_DIR or DATABASE_URL say where",
                 path.display()
             )));
         }
-        Self::open_with(places, Vec::new()).await
+        Self::open_with(places, transport, Vec::new()).await
     }
 
-    async fn open_with(places: &Places, locks: Vec<File>) -> Result<Self, Failure> {
-        let (path, folder) = (&places.database.path, &places.blobs.path);
-        let database = Sqlite::open(path)
-            .with_context(|| format!("the database {} cannot be opened", path.display()))
-            .map_err(Failure::failed)?;
-        let store = SqlStore::open(database.clone())
-            .await
-            .with_context(|| format!("the database {} cannot be used", path.display()))
-            .map_err(Failure::failed)?;
-        let blobs = Folder::open(folder)
-            .with_context(|| format!("the folder {} cannot be used", folder.display()))
-            .map_err(Failure::failed)?;
+    /// Whether no other process uses the database.
+    pub fn is_alone(&self) -> bool {
+        matches!(self.database, Database::Sqlite(_))
+    }
+
+    async fn open_with(
+        places: &Places,
+        transport: &HttpTransport,
+        locks: Vec<File>,
+    ) -> Result<Self, Failure> {
+        let (store, database): (Arc<dyn Store>, _) = match &places.database {
+            DatabasePlace::File(Place { path, .. }) => {
+                let sqlite = Sqlite::open(path)
+                    .with_context(|| format!("the database {} cannot be opened", path.display()))
+                    .map_err(Failure::failed)?;
+                let store = SqlStore::open(sqlite.clone())
+                    .await
+                    .with_context(|| format!("the database {} cannot be used", path.display()))
+                    .map_err(Failure::failed)?;
+                (Arc::new(store), Database::Sqlite(sqlite))
+            }
+            DatabasePlace::Server(address) => {
+                let opened = Postgres::open(Address::clone(address), places.connections).await;
+                let postgres = opened.map_err(Failure::failed)?;
+                let store = SqlStore::open(postgres.clone())
+                    .await
+                    .with_context(|| format!("{} cannot be used", address.shown()))
+                    .map_err(Failure::failed)?;
+                (Arc::new(store), Database::Postgres(postgres))
+            }
+        };
         Ok(Self {
-            store: Arc::new(store),
-            blobs: Arc::new(blobs),
+            store,
+            blobs: open_blobs(places, transport).await?,
             database,
             locks,
         })
@@ -174,8 +291,28 @@ impl Storage {
 
     /// Finishes what is being written. Nothing can be stored from then on.
     pub async fn close(self) {
-        self.database.close().await;
+        match self.database {
+            Database::Sqlite(sqlite) => sqlite.close().await,
+            Database::Postgres(postgres) => postgres.close(),
+        }
     }
+}
+
+async fn open_blobs(places: &Places, transport: &HttpTransport) -> Result<Arc<dyn Blobs>, Failure> {
+    match &places.blobs {
+        BlobPlace::Folder(folder) => Ok(Arc::new(open_folder(folder)?)),
+        BlobPlace::Bucket(url) => match S3::open(url, &places.aws, transport).await {
+            Ok(bucket) => Ok(Arc::new(bucket)),
+            Err(error) if error.is_misuse() => Err(Failure::misused(error)),
+            Err(error) => Err(Failure::failed(error)),
+        },
+    }
+}
+
+fn open_folder(place: &Place) -> Result<Folder, Failure> {
+    Folder::open(&place.path)
+        .with_context(|| format!("the folder {} cannot be used", place.path.display()))
+        .map_err(Failure::failed)
 }
 
 /// Takes the lock that one process has who serves `what`.
@@ -228,7 +365,13 @@ mod tests {
     #[track_caller]
     fn check(database: Option<&str>, storage: Option<&str>, expected: [&str; 2]) {
         let places = places(database, storage).unwrap();
-        let paths = [places.database.path, places.blobs.path];
+        let DatabasePlace::File(database) = places.database else {
+            panic!("no file");
+        };
+        let BlobPlace::Folder(folder) = places.blobs else {
+            panic!("no folder");
+        };
+        let paths = [database.path, folder.path];
         assert_eq!(paths, expected.map(PathBuf::from));
     }
 
@@ -249,7 +392,7 @@ mod tests {
             (
                 Some("postgres://db/locum"),
                 None,
-                ["DATABASE_URL", "PostgreSQL"],
+                ["DATABASE_URL", "no user"],
             ),
             (
                 Some("sqlite::memory:"),
@@ -258,9 +401,15 @@ mod tests {
             ),
             (Some("sqlite:"), None, ["DATABASE_URL", "sqlite:PATH"]),
             (Some("a.db"), None, ["DATABASE_URL", "sqlite:PATH"]),
-            (None, Some("s3://bucket/prefix"), ["STORAGE_URL", "S3"]),
+            (
+                Some("mysql://db/locum"),
+                None,
+                ["DATABASE_URL", "postgres://"],
+            ),
+            (None, Some("ftp://bucket"), ["STORAGE_URL", "file:PATH"]),
+            (None, Some("s3:bucket"), ["STORAGE_URL", "s3://"]),
         ] {
-            let said = places(database, storage).unwrap_err().to_string();
+            let said = places(database, storage).err().unwrap().to_string();
             assert!(parts.iter().all(|part| said.contains(part)), "{said}");
         }
     }

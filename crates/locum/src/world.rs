@@ -16,8 +16,8 @@ pub fn world(transport: HttpTransport, storage: &Storage, tasks: &Tasks) -> Worl
         clock: Arc::new(SystemClock::new()),
         entropy: Arc::new(SystemEntropy),
         spawn: Arc::new(tasks.clone()),
-        store: Arc::clone(&storage.store) as _,
-        blobs: Arc::clone(&storage.blobs) as _,
+        store: Arc::clone(&storage.store),
+        blobs: Arc::clone(&storage.blobs),
         limits: None,
         analytics: None,
     }

@@ -134,6 +134,18 @@ impl<C: SqlConnection> Housekeeping for SqlStore<C> {
         Ok(purged)
     }
 
+    async fn take_turn(&self, name: &str, now_ms: u64, next_ms: u64) -> Stored<bool> {
+        let statement = Statement::new(
+            "INSERT INTO turns (name, next_at) VALUES (?1, ?2) \
+             ON CONFLICT (name) DO UPDATE SET next_at = excluded.next_at WHERE turns.next_at <= ?3",
+        )
+        .bind(name)
+        .bind(next_ms)
+        .bind(now_ms)
+        .of_one_row();
+        self.done(vec![statement]).await
+    }
+
     async fn known_files(&self, ids: &[String]) -> Stored<Vec<String>> {
         let mut known = Vec::new();
         for ids in ids.chunks(MAX_IN_BRACKETS) {

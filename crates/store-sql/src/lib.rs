@@ -24,6 +24,7 @@ mod threads;
 
 pub use self::{
     connection::{Dialect, Expect, Outcome, Row, SqlConnection, SqlError, Statement, Value},
+    dialect::BELL,
     migrations::OpenError,
     store::SqlStore,
 };

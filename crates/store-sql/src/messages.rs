@@ -10,7 +10,7 @@ use locum_domain::{
 use locum_engine::store::{Added, MaybePage, MessageStore, Stored, Versioned};
 
 use crate::{
-    connection::{SqlConnection, Statement},
+    connection::{Dialect, SqlConnection, Statement},
     list::List,
     row::encode,
     store::SqlStore,
@@ -21,7 +21,10 @@ use crate::{
 impl<C: SqlConnection> MessageStore for SqlStore<C> {
     async fn insert_message(&self, project: &Project, message: &Message) -> Stored<Added> {
         for _ in 0..TRIES {
-            if self.done(vec![append(project, message)?]).await? {
+            if self
+                .done(vec![append(self.dialect(), project, message)?])
+                .await?
+            {
                 return Ok(Added::Added);
             }
             if let Some(obstacle) = self.obstacle(project, &message.thread_id).await? {
@@ -108,13 +111,13 @@ impl<C: SqlConnection> MessageStore for SqlStore<C> {
 }
 
 /// Adds a message to its thread, if that is there and free: all that a message costs.
-fn append(project: &Project, message: &Message) -> Stored<Statement> {
+fn append(dialect: Dialect, project: &Project, message: &Message) -> Stored<Statement> {
     let id = message.id.as_str();
-    Ok(Statement::new(
+    Ok(Statement::new(dialect.locking(
         "INSERT INTO messages (id, project, created_at, thread_id, run_id, version, deleted, data) \
          SELECT ?1, ?2, ?3, ?4, ?5, 1, 0, ?6 FROM threads \
          WHERE id = ?4 AND project = ?2 AND deleted = 0 AND active_run IS NULL",
-    )
+    ))
     .bind(id)
     .bind(project.as_str())
     .bind(message.created_at.0)

@@ -8,7 +8,10 @@ use crate::{
 };
 
 /// All migrations in order; the first is number 1. One statement ends with each line that ends with `;`.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_objects.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001_objects.sql"),
+    include_str!("migrations/0002_replicas.sql"),
+];
 
 /// The schema that this program works with: the number of its last migration.
 pub const NEWEST_SCHEMA: u64 = MIGRATIONS.len() as u64;
@@ -41,15 +44,20 @@ pub enum OpenError {
 }
 
 /// Brings the database to [`NEWEST_SCHEMA`]. Several programs may do so at once.
-pub(crate) async fn migrate(connection: &impl SqlConnection) -> Result<(), OpenError> {
-    let begin = vec![
+///
+/// # Errors
+/// It is newer than this program, or a migration failed; it is as it was then.
+pub async fn migrate(connection: &impl SqlConnection) -> Result<(), OpenError> {
+    let lock = || connection.dialect().lock_of_schema();
+    let mut begin = Vec::from_iter(lock());
+    begin.extend([
         Statement::new(
             "CREATE TABLE IF NOT EXISTS schema_version (id BIGINT PRIMARY KEY, version BIGINT NOT NULL)",
         ),
         Statement::new(
             "INSERT INTO schema_version (id, version) VALUES (1, 0) ON CONFLICT (id) DO NOTHING",
         ),
-    ];
+    ]);
     connection.batch(begin).await?;
     let mut from = version(connection).await?;
     loop {
@@ -64,12 +72,13 @@ pub(crate) async fn migrate(connection: &impl SqlConnection) -> Result<(), OpenE
             return Ok(());
         };
         let failed = |source| OpenError::Migration { to, source };
-        let mut batch = vec![
+        let mut batch = Vec::from_iter(lock());
+        batch.push(
             Statement::new("UPDATE schema_version SET version = ?1 WHERE id = 1 AND version = ?2")
                 .bind(to)
                 .bind(from)
                 .of_one_row(),
-        ];
+        );
         let dialect = connection.dialect();
         batch.extend(statements(migration).map(|sql| Statement::new(dialect.translate(sql))));
         from = match connection.batch(batch).await.map_err(failed)? {

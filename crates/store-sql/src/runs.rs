@@ -102,7 +102,8 @@ impl<C: SqlConnection> RunStore for SqlStore<C> {
     }
 
     async fn commit_run(&self, project: &Project, commit: RunCommit<'_>) -> Stored<bool> {
-        self.done(all_of_commit(project, commit)?).await
+        let statements = all_of_commit(self.dialect(), project, commit)?;
+        self.done(statements).await
     }
 
     async fn claim_runs(
@@ -137,7 +138,9 @@ impl<C: SqlConnection> RunStore for SqlStore<C> {
             )
             .bind(now_ms),
         };
-        self.changed(statement).await?;
+        let bell = self.dialect().bell("");
+        self.batch([statement].into_iter().chain(bell).collect())
+            .await?;
         Ok(())
     }
 

@@ -7,7 +7,7 @@ use locum_engine::store::{MaybePage, StoreError, Stored, Versioned};
 use serde::de::DeserializeOwned;
 
 use crate::{
-    connection::{Outcome, SqlConnection, SqlError, Statement},
+    connection::{Dialect, Outcome, SqlConnection, SqlError, Statement},
     list::List,
     migrations::{OpenError, migrate},
     row::Cells,
@@ -23,6 +23,11 @@ impl<C: SqlConnection> SqlStore<C> {
     pub async fn open(connection: C) -> Result<Self, OpenError> {
         migrate(&connection).await?;
         Ok(Self { connection })
+    }
+
+    /// The database's words.
+    pub(crate) fn dialect(&self) -> Dialect {
+        self.connection.dialect()
     }
 
     /// Runs statements as one.

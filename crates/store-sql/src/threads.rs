@@ -91,7 +91,9 @@ impl<C: SqlConnection> ThreadStore for SqlStore<C> {
              WHERE id = (SELECT active_run FROM threads WHERE id = ?1)",
         )
         .bind(id.as_str());
-        self.done(vec![delete, fence_off]).await
+        let bell = self.dialect().bell_of_thread(id.as_str());
+        self.done([delete, fence_off].into_iter().chain(bell).collect())
+            .await
     }
 }
 

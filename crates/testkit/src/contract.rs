@@ -140,6 +140,7 @@ questions! {
         those_of_very_many_runs_come_too;
     housekeeping:
         overdue_runs_are_counted,
+        a_turn_is_taken_once,
         purging_takes_what_was_deleted_and_nothing_else,
         purging_goes_on_in_pieces,
         a_store_that_works_says_so;

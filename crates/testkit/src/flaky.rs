@@ -336,6 +336,7 @@ exposed!(Housekeeping {
     fn overdue_runs(now: u64) -> u64;
     fn deleted_rows() -> RowCounts;
     fn purge(limit: u32) -> RowCounts;
+    fn take_turn(name: &str, now_ms: u64, next_ms: u64) -> bool;
     fn known_files(ids: &[String]) -> Vec<String>;
     fn check() -> ();
 });

@@ -9,6 +9,7 @@ mod runs;
 mod table;
 
 use std::{
+    collections::BTreeMap,
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -44,6 +45,8 @@ struct Tables {
     runs: Table<RunRow>,
     steps: Table<Step>,
     files: Table<File>,
+    /// When each turn may be taken again.
+    turns: BTreeMap<String, u64>,
 }
 
 impl MemoryStore {

@@ -110,6 +110,10 @@ impl Housekeeping for Elsewhere {
         Err(StoreError::Unavailable(WHERE.to_owned()))
     }
 
+    async fn take_turn(&self, _: &str, _: u64, _: u64) -> Stored<bool> {
+        Err(StoreError::Unavailable(WHERE.to_owned()))
+    }
+
     async fn known_files(&self, _: &[String]) -> Stored<Vec<String>> {
         Err(StoreError::Unavailable(WHERE.to_owned()))
     }

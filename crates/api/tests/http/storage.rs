@@ -113,6 +113,7 @@ away! {
         overdue_runs(u64) -> u64;
         deleted_rows() -> RowCounts;
         purge(u32) -> RowCounts;
+        take_turn(&str, u64, u64) -> bool;
         known_files(&[String]) -> Vec<String>;
         check() -> ();
     }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use futures_util::future::select;
-use locum_domain::run::RunStatus;
+use locum_domain::{id::RunId, run::RunStatus};
 use tracing::{info, warn};
 
 use super::{
@@ -19,19 +19,22 @@ use super::{
         drivers::{Orphan, Place},
         machine_of,
     },
+    lease::whole_ms,
 };
 use crate::store::{Next, RunCommit, StoreError, StoredRun};
 
 /// How often the store is asked for runs that nobody attends to.
 const ROUND: Duration = Duration::from_secs(1);
-/// How often leases are renewed while runs are driven: three times before they end.
-const RENEWAL: Duration = Duration::from_secs(3);
+/// How many tenths of a lease are over when it is renewed: three times before it ends.
+const RENEWAL_TENTHS: u32 = 3;
 /// How many runs are claimed at once.
 const CLAIMED_AT_ONCE: u32 = 32;
-/// When garbage is collected first.
-const FIRST_COLLECTION: Duration = Duration::from_secs(5 * 60);
-/// How often garbage is collected after that.
+/// How often garbage is collected, by one of all processes.
 const COLLECTION: Duration = Duration::from_secs(60 * 60);
+/// How often a process looks whether it is its turn to collect.
+const COLLECTION_LOOKS: Duration = Duration::from_secs(5 * 60);
+/// The turn of whoever collects.
+const COLLECTION_TURN: &str = "collection";
 /// How long drivers that have to stop where they are may take for it.
 const STOPPING: Duration = Duration::from_secs(2);
 /// How often a process that stops tries to give its leases back; they end by themselves after a while.
@@ -46,7 +49,7 @@ struct Agenda {
 
 impl Assistants {
     /// Attends until it is dropped: claims runs whose driver is gone and runs that have to expire, renews the leases of
-    /// this process's own, and collects garbage every hour. A host runs it once, as long as it serves.
+    /// this process's own, and collects garbage every hour, if no other process does. A host runs it once, as long as it serves.
     ///
     /// `alone`: no other process uses this store, so that every lease that is left in it is of one that has ended.
     pub async fn attend(self: Arc<Self>, alone: bool) {
@@ -55,7 +58,7 @@ impl Assistants {
             // Once runs are driven here, releasing would let go of them as well.
             must_release: alone && self.drivers.count() == 0,
             renewal: clock.now(),
-            collection: clock.now() + FIRST_COLLECTION,
+            collection: clock.now() + COLLECTION_LOOKS,
         };
         while !self.drivers.is_stopped() {
             if let Err(error) = self.attend_once(&mut agenda).await {
@@ -106,6 +109,22 @@ impl Assistants {
             return Ok(Some(self.world.unix_ms()));
         }
         self.world.store.next_claim().await
+    }
+
+    /// Tells whoever drives the run of this id here that another process has changed it.
+    pub fn run_was_changed(&self, run: &RunId) {
+        self.drivers.ring(run);
+    }
+
+    /// Another process has left runs to whoever claims them.
+    pub fn runs_were_left(&self) {
+        self.drivers.attendant.ring();
+    }
+
+    /// Other processes may have changed any run: all that are driven here are looked at.
+    pub fn any_run_was_changed(&self) {
+        self.drivers.ring_all();
+        self.drivers.attendant.ring();
     }
 
     /// Claims the runs that nobody attends to now, and drives them.
@@ -190,19 +209,29 @@ impl Assistants {
             self.drivers
                 .renewed_until_ms
                 .store(lease_end, Ordering::Relaxed);
-            agenda.renewal = now + RENEWAL;
+            agenda.renewal = now + self.lease * RENEWAL_TENTHS / 10;
         }
         self.free_orphans().await?;
         self.claim_due().await?;
         if now >= agenda.collection && !self.drivers.is_closed() {
-            agenda.collection = now + COLLECTION;
-            let this = Arc::clone(self);
-            self.world.spawn.spawn(Box::pin(async move {
-                // What went wrong is logged where it did.
-                let _ = this.collect_garbage(false).await;
-            }));
+            agenda.collection = now + COLLECTION_LOOKS;
+            if self.is_turn_to_collect().await? {
+                let this = Arc::clone(self);
+                self.world.spawn.spawn(Box::pin(async move {
+                    // What went wrong is logged where it did.
+                    let _ = this.collect_garbage(false).await;
+                }));
+            }
         }
         Ok(())
+    }
+
+    /// Whether garbage was not collected for long enough; it is for this process then.
+    async fn is_turn_to_collect(&self) -> Result<bool, StoreError> {
+        let now_ms = self.world.unix_ms();
+        let next_ms = now_ms.saturating_add(whole_ms(COLLECTION));
+        let store = &self.world.store;
+        store.take_turn(COLLECTION_TURN, now_ms, next_ms).await
     }
 
     /// Lets go of runs whose drivers vanished: their leases are ours, and would be renewed with the others for ever.

@@ -4,8 +4,6 @@ use std::time::Duration;
 
 use super::Assistants;
 
-/// How long a process may be silent before others take its runs over.
-pub(super) const LEASE: Duration = Duration::from_secs(10);
 /// The first pause before the store is asked again; each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 /// The longest pause.
@@ -28,11 +26,14 @@ impl Pauses {
     }
 }
 
+/// A duration in milliseconds.
+pub(super) fn whole_ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
 impl Assistants {
     /// When a lease ends that begins now: milliseconds since 1970.
     pub(super) fn lease_end(&self) -> u64 {
-        self.world
-            .unix_ms()
-            .saturating_add(u64::try_from(LEASE.as_millis()).unwrap_or(u64::MAX))
+        self.world.unix_ms().saturating_add(whole_ms(self.lease))
     }
 }

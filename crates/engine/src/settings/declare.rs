@@ -10,8 +10,8 @@ use std::{
 use locum_providers::{Key, ProviderConfig, Row, TABLE};
 
 use super::{
-    DEAD_NAMES, Environment, LogLevel, ProviderSettings, Secret, Settings, TraceSettings,
-    form::Form, key_name, kind::Kind, named, switch_name,
+    AwsSettings, DEAD_NAMES, Environment, LogLevel, ProviderSettings, Secret, Settings,
+    TraceSettings, form::Form, key_name, kind::Kind, named, switch_name,
 };
 
 /// Reads all settings, right or wrong.
@@ -64,6 +64,11 @@ pub(super) fn read(form: &mut Form<'_>) -> Settings {
         Duration::from_mins(1),
         Kind::millis(1..=86_400_000),
         "the window",
+    );
+    let rate_limit_store = form.optional(
+        "RATE_LIMIT_STORE",
+        Kind::text(),
+        "where several processes count together, as `redis://HOST` or `rediss://HOST`; else in the database, if that is PostgreSQL",
     );
     let rate_limit_bypass_key = form.secret(
         "RATE_LIMIT_BYPASS_KEY",
@@ -178,18 +183,32 @@ pub(super) fn read(form: &mut Form<'_>) -> Settings {
     let database_url = form.optional(
         "DATABASE_URL",
         Kind::text(),
-        "where objects are kept, as `sqlite:PATH`; else in `DATA_DIR`",
+        "where objects are kept, as `sqlite:PATH`, or as `postgres://USER:PASSWORD@HOST/DATABASE` for several processes; else in \
+         `DATA_DIR`",
     );
     let storage_url = form.optional(
         "STORAGE_URL",
         Kind::text(),
-        "where files' bytes are kept, as `file:PATH`; else in `DATA_DIR`",
+        "where files' bytes are kept, as `file:PATH` or `s3://BUCKET/PREFIX`; else in `DATA_DIR`",
     );
+    let database_connections = form.value(
+        "DATABASE_CONNECTIONS",
+        16,
+        Kind::number(1..=1000),
+        "how many connections to PostgreSQL each process keeps at most",
+    );
+    let aws = read_aws(form);
     let run_expiry = Duration::from_secs(form.value(
         "RUN_EXPIRY",
         600,
         Kind::number(1..=86_400),
         "seconds after which a run that has not ended expires",
+    ));
+    let run_lease = Duration::from_secs(form.value(
+        "RUN_LEASE",
+        10,
+        Kind::number(2..=3600),
+        "seconds after which other processes take over the runs of one that says nothing",
     ));
 
     form.section("Watching it");
@@ -240,6 +259,7 @@ pub(super) fn read(form: &mut Form<'_>) -> Settings {
         enable_rate_limit,
         rate_limit_requests,
         rate_limit_window,
+        rate_limit_store,
         trusted_proxies,
         providers,
         provider_timeout,
@@ -258,10 +278,48 @@ pub(super) fn read(form: &mut Form<'_>) -> Settings {
         data_dir,
         database_url,
         storage_url,
+        database_connections,
+        aws,
         run_expiry,
+        run_lease,
         node_env,
         log_level,
         traces,
+    }
+}
+
+/// The declarations of what S3 needs, under the names that AWS's own programs read.
+fn read_aws(form: &mut Form<'_>) -> AwsSettings {
+    let endpoint_url = form.optional(
+        "AWS_ENDPOINT_URL",
+        Kind::web_address(),
+        "the server of `s3://`: MinIO, Cloudflare R2 or another; else AWS's own",
+    );
+    let s3_endpoint_url = form.optional(
+        "AWS_ENDPOINT_URL_S3",
+        Kind::web_address(),
+        "the same; it goes before `AWS_ENDPOINT_URL`",
+    );
+    let region = form.optional(
+        "AWS_REGION",
+        Kind::word(),
+        "the bucket's region, `auto` for R2; else `us-east-1`",
+    );
+    let default_region = form.optional(
+        "AWS_DEFAULT_REGION",
+        Kind::word(),
+        "the same, where `AWS_REGION` is not set",
+    );
+    AwsSettings {
+        endpoint_url: s3_endpoint_url.or(endpoint_url),
+        region: region.or(default_region),
+        access_key_id: form.optional(
+            "AWS_ACCESS_KEY_ID",
+            Kind::word(),
+            "the key for `s3://`; without it the role that the machine, the container or `AWS_WEB_IDENTITY_TOKEN_FILE` gives",
+        ),
+        secret_access_key: form.secret("AWS_SECRET_ACCESS_KEY", "the secret half of that key"),
+        session_token: form.secret("AWS_SESSION_TOKEN", "the token of a key that expires"),
     }
 }
 

@@ -34,7 +34,7 @@ pub fn run(mut variables: Variables) -> Result<Exit, Failure> {
     });
     let settings = variables.settings().map_err(Failure::misused)?;
     let places = Places::of(&settings).map_err(Failure::misused)?;
-    let kept = places.database.path.display().to_string();
+    let kept = places.database.to_string();
     serve::run_with(settings, "demo", |settings, address| {
         say(&greeting(settings, address, made_key.as_ref(), &kept))
     })

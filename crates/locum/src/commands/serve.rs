@@ -5,21 +5,24 @@ use std::{env, io, net::SocketAddr, num::NonZeroUsize, sync::Arc, thread, time::
 use anyhow::{Context, anyhow};
 use axum::Router;
 use locum_api::App;
+use locum_domain::id::RunId;
 use locum_engine::settings::Settings;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::{
     net::TcpListener,
     runtime::{self, Handle},
     sync::watch,
+    task::JoinHandle,
     time::timeout,
 };
 use tracing::{info, warn};
 
 use crate::{
     exit::{Exit, Failure},
+    postgres::Heard,
     server::{Ended, Limits, Server},
     signals,
-    storage::{Places, Storage},
+    storage::{Database, Places, Storage},
     tasks::Tasks,
     telemetry,
     transport::HttpTransport,
@@ -94,7 +97,7 @@ async fn serve(
 ) -> Result<Exit, Failure> {
     let stops = signals::stops().map_err(Failure::failed)?;
     let wanted = SocketAddr::new(settings.host, settings.port);
-    let storage = Storage::open(places).await?;
+    let storage = Storage::open(places, &transport).await?;
     let tasks = Tasks::new(Handle::current());
     let app = App::new(settings, world(transport, &storage, &tasks))
         .map_err(|error| Failure::misused(anyhow!(error)))?;
@@ -112,10 +115,14 @@ async fn serve(
     greet(settings, address)?;
     announce(settings, address);
 
-    // The lock on what is kept says that no other process drives runs of it.
-    let attending = tokio::spawn(Arc::clone(&app.assistants).attend(true));
+    let alone = storage.is_alone();
+    let attending = tokio::spawn(Arc::clone(&app.assistants).attend(alone));
+    let listening = listen(&storage, &app);
     let ended = run_until_stopped(server, &app, stops).await;
     attending.abort();
+    if let Some(listening) = listening {
+        listening.abort();
+    }
     let left = tasks.end(LAST_COMMITS).await;
     if left > 0 {
         warn!(tasks = left, "stopped before these had ended");
@@ -131,6 +138,20 @@ async fn serve(
             Exit::CutOff
         }
     })
+}
+
+/// Hears what other processes say that serve the same database.
+fn listen(storage: &Storage, app: &App) -> Option<JoinHandle<()>> {
+    let assistants = Arc::clone(&app.assistants);
+    let hear = move |heard| match heard {
+        Heard::Run(run) => assistants.run_was_changed(&RunId::from(run)),
+        Heard::Left => assistants.runs_were_left(),
+        Heard::Missed => assistants.any_run_was_changed(),
+    };
+    match &storage.database {
+        Database::Sqlite(_) => None,
+        Database::Postgres(postgres) => Some(tokio::spawn(postgres.clone().listen(hear))),
+    }
 }
 
 /// Serves until somebody asks to stop; then lets answers and runs end until the grace is over, or somebody asks again.

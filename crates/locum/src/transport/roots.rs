@@ -6,7 +6,7 @@ use rustls::{ClientConfig, RootCertStore, crypto::ring};
 
 /// Why no TLS connection can be made at all.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum RootsError {
+pub(crate) enum RootsError {
     #[error("no certificate could be read from SSL_CERT_FILE or SSL_CERT_DIR{0}")]
     NoneRead(String),
     #[error("TLS cannot be set up")]
@@ -22,7 +22,7 @@ pub(super) fn client_config() -> Result<ClientConfig, RootsError> {
     Ok(config)
 }
 
-fn roots() -> Result<RootCertStore, RootsError> {
+pub(crate) fn roots() -> Result<RootCertStore, RootsError> {
     let is_set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
     if !is_set("SSL_CERT_FILE") && !is_set("SSL_CERT_DIR") {
         return Ok(webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect());

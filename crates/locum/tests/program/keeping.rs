@@ -242,17 +242,20 @@ fn places_that_cannot_be_are_2() {
         2,
         &[
             "DATABASE_URL holds \"postgres://db/locum\"",
-            "sqlite:PATH",
-            "PostgreSQL",
+            "postgres://USER:PASSWORD@HOST:PORT/DATABASE",
+            "no user",
         ],
     );
-    let with_password = served("DATABASE_URL", "postgres://user:hush@db/locum");
+    let with_password = served("DATABASE_URL", "postgres://user:hush@db:port/locum");
     check_refusal(&with_password, 2, &["DATABASE_URL"]);
     assert!(!text(&with_password.stderr).contains("hush"));
+    let away = served("DATABASE_URL", "postgres://user:hush@127.0.0.1:1/chats");
+    check_refusal(&away, 1, &["\"chats\" at 127.0.0.1:1", "refused"]);
+    assert!(!text(&away.stderr).contains("hush"));
     check_refusal(
-        &served("STORAGE_URL", "s3://bucket"),
+        &served("STORAGE_URL", "s3:bucket"),
         2,
-        &["STORAGE_URL", "file:PATH", "S3"],
+        &["STORAGE_URL holds \"s3:bucket\"", "s3://"],
     );
     check_refusal(
         &served("DATA_DIR", "/dev/null/a"),

@@ -68,10 +68,11 @@ impl<C: SqlConnection> SqlStore<C> {
         let claims = due
             .iter()
             .map(|(id, token)| {
-                Statement::new(
-                    "UPDATE runs SET token = token + 1, owner = ?1, attend_at = ?2 \
-                     WHERE id = ?3 AND token = ?4 AND attend_at <= ?5",
-                )
+                Statement::new(format!(
+                    "UPDATE runs SET token = token + 1, owner = ?1, attend_at = ?2 WHERE seq = \
+                     (SELECT seq FROM runs WHERE id = ?3 AND token = ?4 AND attend_at <= ?5{})",
+                    self.dialect().skip_locked()
+                ))
                 .bind(owner)
                 .bind(until_ms)
                 .bind(id.as_str())

@@ -9,7 +9,10 @@ use locum_domain::{
 use locum_engine::store::{Next, RunCommit, RunInsert, Stored};
 
 use crate::{
-    connection::Statement, messages::insert_of_message, row::encode, threads::insert_of_thread,
+    connection::{Dialect, Statement},
+    messages::insert_of_message,
+    row::encode,
+    threads::insert_of_thread,
 };
 
 /// Who attends to a run, as its row says it.
@@ -67,12 +70,21 @@ pub(super) fn all_of_insert(project: &Project, insert: RunInsert<'_>) -> Stored<
     Ok(statements)
 }
 
-/// Everything that changes with a run. Only its first statement may go unmet.
-pub(super) fn all_of_commit(project: &Project, commit: RunCommit<'_>) -> Stored<Vec<Statement>> {
-    let mut statements = vec![update_of_run(project, commit)?];
+/// Everything that changes with a run. Only the run's own update may go unmet.
+pub(super) fn all_of_commit(
+    dialect: Dialect,
+    project: &Project,
+    commit: RunCommit<'_>,
+) -> Stored<Vec<Statement>> {
+    let lock = dialect.lock_of_thread(commit.run.thread_id.as_str());
+    let mut statements: Vec<_> = lock.into_iter().collect();
+    statements.push(update_of_run(project, commit)?);
     writes_of_run(project, commit.run, commit.writes, &mut statements)?;
-    if commit.next == Next::Ended {
-        statements.push(freeing(commit.run));
+    match commit.next {
+        Next::Ended => statements.push(freeing(commit.run)),
+        // Whoever drives the run has to hear of it.
+        Next::Same => statements.extend(dialect.bell(commit.run.id.as_str())),
+        Next::Driven { .. } | Next::Waits(_) => {}
     }
     Ok(statements)
 }

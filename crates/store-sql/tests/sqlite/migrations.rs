@@ -165,10 +165,12 @@ fn the_schema_is_the_one_that_was_released() {
             "table files",
             "table messages",
             "table probe",
+            "table rate_windows",
             "table runs",
             "table schema_version",
             "table steps",
             "table threads",
+            "table turns",
         ]
     );
 }

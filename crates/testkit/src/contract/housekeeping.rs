@@ -1,5 +1,6 @@
 //! What a collection of garbage needs.
 
+use futures_util::future::join_all;
 use locum_domain::{run::Run, time::Timestamp};
 use locum_engine::store::{Added, Next, RowCounts};
 
@@ -34,6 +35,24 @@ pub(super) async fn overdue_runs_are_counted(bench: Bench) {
         let overdue = bench.store.overdue_runs(SECOND + seconds).await;
         assert_eq!(overdue, Ok(expected), "{seconds} seconds later");
     }
+}
+
+pub(super) async fn a_turn_is_taken_once(bench: Bench) {
+    let store = &bench.store;
+    assert_eq!(store.take_turn("a", SECOND, SECOND + 10).await, Ok(true));
+    assert_eq!(store.take_turn("a", SECOND, SECOND + 10).await, Ok(false));
+    assert_eq!(store.take_turn("b", SECOND, SECOND + 10).await, Ok(true));
+    assert_eq!(
+        store.take_turn("a", SECOND + 9, SECOND + 20).await,
+        Ok(false)
+    );
+    let racing = (0..8).map(|_| store.take_turn("a", SECOND + 10, SECOND + 20));
+    let taken = join_all(racing).await;
+    assert_eq!(taken.iter().filter(|it| **it == Ok(true)).count(), 1);
+    assert_eq!(
+        store.take_turn("a", SECOND + 19, SECOND + 30).await,
+        Ok(false)
+    );
 }
 
 /// One of each kind that stays and one that is deleted; says which rows went.

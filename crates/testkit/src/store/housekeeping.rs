@@ -51,6 +51,16 @@ impl Housekeeping for MemoryStore {
         })
     }
 
+    async fn take_turn(&self, name: &str, now_ms: u64, next_ms: u64) -> Stored<bool> {
+        let mut tables = self.tables();
+        let next = tables.turns.entry(name.to_owned()).or_default();
+        let is_due = *next <= now_ms;
+        if is_due {
+            *next = next_ms;
+        }
+        Ok(is_due)
+    }
+
     async fn known_files(&self, ids: &[String]) -> Stored<Vec<String>> {
         let tables = self.tables();
         let known = tables.files.living().map(|row| row.value.id.as_str());

@@ -12,10 +12,7 @@ use locum_domain::{
 
 use super::{Ask, turns::turns};
 use crate::{
-    assistants::{
-        Assistants,
-        lease::{LEASE, Pauses},
-    },
+    assistants::{Assistants, lease::Pauses},
     store::Stored,
 };
 
@@ -196,7 +193,7 @@ where
             Err(error) => error,
         };
         tracing::warn!(%error, "the store could not do what a run needs");
-        if assistants.world.clock.now().saturating_sub(began) >= LEASE {
+        if assistants.world.clock.now().saturating_sub(began) >= assistants.lease {
             return Err(RunError {
                 code: RunErrorCode::ServerError,
                 message: "The thread could not be read.".to_owned(),

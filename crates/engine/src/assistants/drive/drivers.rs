@@ -89,6 +89,15 @@ impl Drivers {
         bells.is_some()
     }
 
+    /// Tells all drivers to look at their runs again.
+    pub fn ring_all(&self) {
+        self.inner()
+            .bells
+            .values()
+            .flatten()
+            .for_each(|bell| bell.ring());
+    }
+
     /// How many runs are driven here.
     pub fn count(&self) -> usize {
         self.inner().places
