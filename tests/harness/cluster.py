@@ -55,9 +55,6 @@ class Cluster:
     def others(self, replica: Locum) -> list[Locum]:
         return [each for each in self.replicas if each is not replica]
 
-    def query(self, sql: str) -> list[str]:
-        return services.query(self.database, sql)
-
     def metric(self, name: str, **labels: str) -> float:
         """The sum over all replicas."""
         return sum(replica.metric(name, **labels) for replica in self.replicas)

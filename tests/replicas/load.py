@@ -1,11 +1,12 @@
 """Clients that ask any replica, again and again, and remember what they were told; and whether it was true."""
 
 import collections
+import concurrent.futures
 import itertools
 import threading
 import time
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Callable
 
 import httpx2
 from harness.cluster import Cluster
@@ -238,3 +239,17 @@ def logged(replica: Locum, message: str, **fields: Any) -> list[dict[str, Any]]:
         for line in replica.log_lines
         if line.get("message") == message and all(line.get(name) == value for name, value in fields.items())
     ]
+
+
+def meanwhile(do: Callable[[], Any]) -> concurrent.futures.Future:
+    """Does something in the background; what comes of it, a failure too, comes out of the future's `result`."""
+    future: concurrent.futures.Future = concurrent.futures.Future()
+
+    def work():
+        try:
+            future.set_result(do())
+        except BaseException as error:
+            future.set_exception(error)
+
+    threading.Thread(target=work, daemon=True).start()
+    return future

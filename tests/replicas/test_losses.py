@@ -2,7 +2,6 @@
 
 import datetime
 import signal
-import threading
 import time
 
 import pytest
@@ -11,7 +10,7 @@ from harness.process import wait_until
 from harness.proxy import Proxy
 from harness.server import Locum
 
-from load import Load, assert_unlocked, begin_run, logged, look, message_texts, new_assistant, path_of, verify_run
+from load import Load, assert_unlocked, begin_run, logged, look, meanwhile, message_texts, new_assistant, path_of, verify_run
 from test_sharing import last_message, stream
 
 SLOW = {"fault": "good", "delay_ms": 400, "times": 100_000}
@@ -106,14 +105,15 @@ class TestFrozen:
         assistant = new_assistant(late, provider.model)
         provider.upstream.script({"fault": "stall", "after": 3}, provider.text_stream("The only ", "answer."))
         body = {"assistant_id": assistant, "thread": {"messages": [{"role": "user", "content": "x"}]}, "stream": True}
-        watched: list[tuple[str, str]] = []
-        watcher = threading.Thread(target=lambda: watched.extend(stream(late, "POST", "/v1/threads/runs", body)))
-        watcher.start()
+        watcher = meanwhile(lambda: stream(late, "POST", "/v1/threads/runs", body))
         wait_until(lambda: provider.upstream.asked == 1, what="the first request")
-        wait_until(lambda: cluster.query("SELECT 1 FROM run_steps LIMIT 1"), what="the first step")
+        thread = look(second, "/v1/threads")["data"][0]["id"]
+        run = look(second, f"/v1/threads/{thread}/runs")["data"][0]
+        wait_until(lambda: look(second, f"{path_of(run)}/steps")["data"], what="the first step")
         with frozen(late):
-            wait_until(lambda: second.metric("locum_runs_total", status="completed") + third.metric("locum_runs_total", status="completed") == 1)
-        watcher.join(15)
+            taken_over([second, third], [run["id"]], 5)
+            verify_run(third, thread, run["id"], "x", "The only answer.")
+        watched = watcher.result(15)
         names = [name for name, _ in watched]
         assert names[-2:] == ["thread.run.completed", "done"], names
         assert last_message(watched) == "The only answer.", names
@@ -191,14 +191,10 @@ class TestStopping:
         cluster.start(3)
         assistant = new_assistant(cluster.replicas[0], provider.model)
         words = [f"{n} " for n in range(8)]
-        watched: list[list[tuple[str, str]]] = []
-        threads = []
         # For the watchers that come first; what is scripted behind it is the load's.
         provider.upstream.script({**provider.text_stream(*words), "pace_ms": 300, "times": 3})
-        for replica in cluster.replicas:
-            body = {"assistant_id": assistant, "thread": {"messages": [{"role": "user", "content": "x"}]}, "stream": True}
-            threads.append(threading.Thread(target=lambda at=replica: watched.append(stream(at, "POST", "/v1/threads/runs", body))))
-            threads[-1].start()
+        body = {"assistant_id": assistant, "thread": {"messages": [{"role": "user", "content": "x"}]}, "stream": True}
+        watchers = [meanwhile(lambda at=replica: stream(at, "POST", "/v1/threads/runs", body)) for replica in cluster.replicas]
         wait_until(lambda: provider.upstream.asked == 3, what="the watchers' requests")
         provider.upstream.script(SLOW)
         ended = []
@@ -211,10 +207,8 @@ class TestStopping:
                 ended.append(time.monotonic() - begun)
                 cluster.restart(replica)
                 load.wait_for(3)
-        for thread in threads:
-            thread.join()
-        assert len(watched) == 3
-        for events in watched:
+        for watcher in watchers:
+            events = watcher.result(20)
             assert [name for name, _ in events][-2:] == ["thread.run.completed", "done"]
             assert last_message(events) == "".join(words)
         allowed = {200, 503, "ConnectError"}

@@ -3,7 +3,6 @@
 import concurrent.futures
 import json
 import os
-import threading
 import time
 
 import openai
@@ -12,7 +11,7 @@ from harness.cluster import Cluster
 from harness.process import wait_until
 from harness.server import Locum
 
-from load import assert_unlocked, begin_run, look, message_texts, new_assistant, path_of, verify_run
+from load import assert_unlocked, begin_run, look, meanwhile, message_texts, new_assistant, path_of, verify_run
 
 WEATHER = {
     "type": "function",
@@ -259,12 +258,10 @@ class TestAttaching:
         driver, second, third = cluster.replicas
         provider.upstream.script({"fault": "stall", "after": 3})
         run = begin_run(driver, new_assistant(driver, provider.model), "one two three four five six")
-        watched: list[tuple[str, str]] = []
-        watcher = threading.Thread(target=lambda: watched.extend(attach(second, run)))
-        watcher.start()
+        watcher = meanwhile(lambda: attach(second, run))
         wait_until(lambda: look(third, f"{path_of(run)}/steps")["data"], what="the first step")
         assert third.post(f"{path_of(run)}/cancel", {}).status_code == 200
-        watcher.join(10)
+        watched = watcher.result(10)
         assert [name for name, _ in watched][-2:] == ["thread.run.cancelled", "done"], watched
 
     def test_a_run_that_has_ended(self, cluster, provider):
@@ -293,12 +290,10 @@ def test_a_watcher_of_one_replica_sees_what_another_takes_over(cluster: Cluster,
     provider.upstream.script({"fault": "stall", "after": 3}, provider.text_stream("The only ", "answer."))
     run = begin_run(driver, new_assistant(driver, provider.model))
     wait_until(lambda: look(second, f"{path_of(run)}/steps")["data"], what="the first step")
-    watched: list[tuple[str, str]] = []
-    watcher = threading.Thread(target=lambda: watched.extend(attach(second, run)))
-    watcher.start()
+    watcher = meanwhile(lambda: attach(second, run))
     time.sleep(0.3)  # the watcher has come
     driver.popen.kill()
-    watcher.join(15)
+    watched = watcher.result(15)
     names = [name for name, _ in watched]
     assert names[-2:] == ["thread.run.completed", "done"], names
     assert last_message(watched) == "The only answer.", names
