@@ -90,9 +90,10 @@ class Server:
         return self.process is not None and self.process.is_running
 
     def close(self):
+        """Ends it for good, and without ceremony: nothing of it is kept."""
         try:
             if self.is_running:
-                self.stop()
+                self.kill()
         finally:
             shutil.rmtree(self.folder, ignore_errors=True)
 

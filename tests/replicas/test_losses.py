@@ -159,15 +159,15 @@ class TestCutOff:
             load.wait_for(5)
             getattr(proxy, fault)()
             taken_over([second, third], [run["id"]], 6)
-            waits = []
-            for ask in (
-                lambda: alone.http.get(path_of(run)),
-                lambda: alone.post("/v1/threads", {}),
-                lambda: alone.post("/v1/threads/runs", {"assistant_id": assistant}),
-            ):
-                begun = time.monotonic()
-                refused = ask()
-                waits.append(time.monotonic() - begun)
+            begun = time.monotonic()
+            asked = [
+                meanwhile(lambda: alone.http.get(path_of(run))),
+                meanwhile(lambda: alone.post("/v1/threads", {})),
+                meanwhile(lambda: alone.post("/v1/threads/runs", {"assistant_id": assistant})),
+            ]
+            answers = [each.result() for each in asked]
+            waited = time.monotonic() - begun
+            for refused in answers:
                 assert refused.status_code == 503, refused.text
                 assert int(refused.headers["retry-after"]) >= 1
                 assert set(refused.json()["error"]) == {"message", "type", "param", "code"}
@@ -178,7 +178,7 @@ class TestCutOff:
             wait_until(lambda: alone.http.get("/health/ready").status_code == 200, 15, "the replica's recovery")
             served = len(load.runs)
             wait_until(lambda: any(each.replica is alone for each in load.runs[served:]), 15, f"runs at it again: {load}")
-        assert max(waits) < 6, f"it took {waits} s to say that the database is away"
+        assert waited < 6, f"it took {waited:.1f} s to say that the database is away"
         verify_run(alone, run["thread_id"], run["id"], "stalled", "echo: stalled")
         load.verify()
         assert load.outcomes[503] > 0
