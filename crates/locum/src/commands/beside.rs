@@ -41,7 +41,7 @@ pub fn run(
         let transport = HttpTransport::new(settings.provider_connect_timeout);
         let storage = Storage::open_beside(&places, &transport).await?;
         let tasks = Tasks::new(Handle::current());
-        let app = App::new(settings, world(transport, &storage, &tasks))
+        let app = App::new(settings, world(transport, &storage, &tasks, None))
             .map_err(|error| Failure::misused(anyhow!(error)))?;
         let worked = work(&app.assistants).await;
         tasks.end(LAST_TASKS).await;
