@@ -168,6 +168,10 @@ class Redis(Server):
     def is_ready(self) -> bool:
         return answers(self.port, b"PING\r\n", b"+PONG")
 
+    def clear(self):
+        """Has it forget everything."""
+        assert answers(self.port, b"FLUSHALL\r\n", b"+OK")
+
     @property
     def url(self) -> str:
         return f"redis://127.0.0.1:{self.port}"

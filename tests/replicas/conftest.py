@@ -1,7 +1,7 @@
 """Several built programs over one PostgreSQL and one S3, which the tests take away from them.
 
 The servers are started once, by whoever asks first. A test that breaks one mends it, so that the next one finds it whole; each test
-has a database and replicas of its own.
+has a database and replicas of its own, and an empty Redis.
 """
 
 import pathlib
@@ -43,6 +43,7 @@ def postgres(the_postgres: Postgres) -> Postgres:
 def redis(the_redis: Redis) -> Redis:
     if not the_redis.is_running:
         the_redis.start()
+    the_redis.clear()
     return the_redis
 
 

@@ -115,7 +115,7 @@ class TestFrozen:
             verify_run(third, thread, run["id"], "x", "The only answer.")
         watched = watcher.result(15)
         names = [name for name, _ in watched]
-        assert names[-2:] == ["thread.run.completed", "done"], names
+        assert names[-2:] == ["thread.run.completed", "done"], watched[-3:]
         assert last_message(watched) == "The only answer.", names
 
     def test_a_replica_that_hangs_under_load(self, cluster: Cluster, provider):
