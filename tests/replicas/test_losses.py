@@ -11,7 +11,7 @@ from harness.proxy import Proxy
 from harness.server import Locum
 
 from load import Load, assert_unlocked, begin_run, logged, look, meanwhile, message_texts, new_assistant, path_of, verify_run
-from test_sharing import last_message, stream
+from test_sharing import last_message, stream, told_text
 
 SLOW = {"fault": "good", "delay_ms": 400, "times": 100_000}
 """Answers that take a while, so that there are always some runs at work."""
@@ -99,24 +99,33 @@ class TestFrozen:
         assert cluster.metric("locum_runs_total", status="completed") == 1
         assert_unlocked(late, run["thread_id"])
 
-    def test_its_watcher_sees_the_end_all_the_same(self, cluster: Cluster, provider):
-        """The client of the replica that hung was never cut off, and is shown what another replica did."""
+    @pytest.mark.parametrize("shown", [False, True])
+    def test_its_watcher_is_told_the_truth(self, cluster: Cluster, provider, shown):
+        """The client of the replica that hung is shown what another one did, unless a part of another answer was shown to it before:
+        then its stream ends with an error, because no answer may be made of two."""
         late, second, third = cluster.replicas
         assistant = new_assistant(late, provider.model)
-        provider.upstream.script({"fault": "stall", "after": 3}, provider.text_stream("The only ", "answer."))
+        begun = {"fault": "stall", "after": 3} if shown else {"fault": "silent"}
+        provider.upstream.script(begun, provider.text_stream("The only ", "answer."))
         body = {"assistant_id": assistant, "thread": {"messages": [{"role": "user", "content": "x"}]}, "stream": True}
         watcher = meanwhile(lambda: stream(late, "POST", "/v1/threads/runs", body))
         wait_until(lambda: provider.upstream.asked == 1, what="the first request")
         thread = look(second, "/v1/threads")["data"][0]["id"]
         run = look(second, f"/v1/threads/{thread}/runs")["data"][0]
-        wait_until(lambda: look(second, f"{path_of(run)}/steps")["data"], what="the first step")
+        if shown:
+            wait_until(lambda: look(second, f"{path_of(run)}/steps")["data"], what="the first step")
         with frozen(late):
             taken_over([second, third], [run["id"]], 5)
             verify_run(third, thread, run["id"], "x", "The only answer.")
         watched = watcher.result(15)
         names = [name for name, _ in watched]
-        assert names[-2:] == ["thread.run.completed", "done"], watched[-3:]
-        assert last_message(watched) == "The only answer.", names
+        if shown:
+            assert names[-1] == "error" and "done" not in names, watched[-3:]
+            assert "The run goes on" in watched[-1][1]
+        else:
+            assert names[-2:] == ["thread.run.completed", "done"], watched[-3:]
+            assert told_text(watched) == last_message(watched) == "The only answer.", names
+        assert_unlocked(late, thread)
 
     def test_a_replica_that_hangs_under_load(self, cluster: Cluster, provider):
         assistant = new_assistant(cluster.replicas[0], provider.model)
