@@ -70,8 +70,11 @@ pub fn measure(
     };
     let folder = stage.folder.join("sharing");
     fs::create_dir_all(&folder)?;
-    let database = Database::create(programs, server)?;
-    let measured = runtime.block_on(measure_in(stage, plan, &database, &folder));
+    let databases = [
+        Database::create(programs, server, "few")?,
+        Database::create(programs, server, "many")?,
+    ];
+    let measured = runtime.block_on(measure_in(stage, plan, &databases, &folder));
     fs::remove_dir_all(&folder)?;
     measured.map(Some)
 }
@@ -79,16 +82,20 @@ pub fn measure(
 async fn measure_in(
     stage: &Stage<'_>,
     plan: Plan,
-    database: &Database,
+    databases: &[Database; 2],
     folder: &Path,
 ) -> Result<Sharing> {
+    let [database, other] = databases;
     let upstream = SlowUpstream::start().await?;
-    let start = |number| stage.start_replica(number, upstream.port(), &database.url, folder);
+    let start = |number, database: &Database| {
+        let port = upstream.port();
+        let mut server = stage.start_replica(number, port, &database.url, folder)?;
+        server.await_answer("/health/live")?;
+        anyhow::Ok(server)
+    };
     let mut servers = Vec::new();
     for number in 0..PROCESSES {
-        let mut server = start(number)?;
-        server.await_answer("/health/live")?;
-        servers.push(server);
+        servers.push(start(number, database)?);
     }
     let mut caller = Caller::connect(servers[0].port).await?;
     let assistant = json!({"model": OPENAI_MODEL});
@@ -100,7 +107,14 @@ async fn measure_in(
         folder,
         assistant,
     };
-    arena.fill(0, FEW)?;
+    fill(database, FEW)?;
+    eprintln!("Several processes: few threads and many …");
+    // The other database is served from the same core as the first process.
+    let of_many = start(PROCESSES + 1, other)?;
+    let mut caller = Caller::connect(of_many.port).await?;
+    caller.post("/v1/threads", &json!({})).await?;
+    fill(other, MANY)?;
+    let growth = arena.growth(&servers[..1], &[of_many]).await?;
     eprintln!("Several processes: messages …");
     let messages = arena.rates(
         &servers,
@@ -112,16 +126,12 @@ async fn measure_in(
     let runs = arena.rates(&servers, include_str!("sharing/run.sql"), Kind::Runs);
     let runs = runs.await?;
     let commits = arena.commits_of_a_run()?;
-    eprintln!("Several processes: few threads and many …");
-    let growth = arena.growth(&servers).await?;
     eprintln!("Several processes: one is killed …");
     let mut takeovers = Vec::new();
     for _ in 0..plan.kills {
         let killed = servers.remove(0);
         takeovers.push(arena.takeover(killed, &upstream).await?);
-        let mut server = start(PROCESSES + takeovers.len())?;
-        server.await_answer("/health/live")?;
-        servers.push(server);
+        servers.push(start(PROCESSES + 1 + takeovers.len(), database)?);
     }
     Ok(Sharing {
         clients: CLIENTS,
@@ -131,6 +141,17 @@ async fn measure_in(
         growth,
         takeovers_s: takeovers,
     })
+}
+
+/// Adds so many threads, as Locum stores them, and sees to it that nothing is left to be done for them.
+fn fill(database: &Database, threads: usize) -> Result<()> {
+    database.sql(&format!(
+        "INSERT INTO threads (id, project, created_at, version, deleted, active_run, data) \
+         SELECT 'thread_bench' || n, t.project, t.created_at, 1, 0, NULL, t.data \
+         FROM (SELECT * FROM threads ORDER BY seq LIMIT 1) t, generate_series(1, {threads}) n"
+    ))?;
+    database.sql("VACUUM ANALYZE")?;
+    database.sql("CHECKPOINT").map(drop)
 }
 
 /// What is asked for.
@@ -148,18 +169,6 @@ struct Arena<'a> {
 }
 
 impl Arena<'_> {
-    /// Adds threads with numbers behind `from`, up to `to`, as Locum stores them.
-    fn fill(&self, from: usize, to: usize) -> Result<()> {
-        let first = from + 1;
-        self.database.sql(&format!(
-            "INSERT INTO threads (id, project, created_at, version, deleted, active_run, data) \
-             SELECT 'thread_bench' || n, t.project, t.created_at, 1, 0, NULL, t.data \
-             FROM (SELECT * FROM threads ORDER BY seq LIMIT 1) t, generate_series({first}, {to}) n"
-        ))?;
-        self.database.sql("VACUUM ANALYZE")?;
-        self.database.sql("CHECKPOINT").map(drop)
-    }
-
     /// The rates of pgbench, and of one process, two and three, in turns.
     async fn rates(&self, servers: &[Server], script: &str, kind: Kind) -> Result<Rates> {
         let mut raw = Vec::new();
@@ -224,23 +233,21 @@ impl Arena<'_> {
             .with_context(|| format!("no number of commits: {said:?}"))
     }
 
-    /// The rate of messages while there are few threads, and while there are many.
-    async fn growth(&self, servers: &[Server]) -> Result<Growth> {
-        let alone = &servers[..1];
-        let rate = async || {
-            // The first turn is for warming up.
-            self.turn(alone, Kind::Messages).await?;
-            let mut turns = Vec::new();
-            for _ in 0..self.plan.rounds {
-                turns.push(self.turn(alone, Kind::Messages).await?);
+    /// The rates of messages where there are few threads, and where there are many, in turns.
+    async fn growth(&self, few: &[Server], many: &[Server]) -> Result<Growth> {
+        let mut turns = [Vec::new(), Vec::new()];
+        for round in 0..=2 * self.plan.rounds {
+            for (servers, turns) in [few, many].into_iter().zip(&mut turns) {
+                let rate = self.turn(servers, Kind::Messages).await?;
+                // The first round is for warming up.
+                if round > 0 {
+                    turns.push(rate);
+                }
             }
-            anyhow::Ok(median(turns))
-        };
-        let few = rate().await?;
-        self.fill(FEW, MANY)?;
+        }
         Ok(Growth {
             threads: [FEW, MANY],
-            per_second: [few, rate().await?],
+            per_second: turns.map(median),
         })
     }
 

@@ -16,11 +16,11 @@ pub struct Database {
 
 impl Database {
     /// A new one on the server at `server`. `programs`: the folder of PostgreSQL's own programs.
-    pub fn create(programs: &Path, server: &str) -> Result<Self> {
+    pub fn create(programs: &Path, server: &str, name: &str) -> Result<Self> {
         let (start, _) = server
             .rsplit_once('/')
             .context("the URL names no database")?;
-        let name = format!("bench_{}", std::process::id());
+        let name = format!("bench_{name}_{}", std::process::id());
         let this = Self {
             programs: programs.to_owned(),
             url: format!("{start}/{name}"),
