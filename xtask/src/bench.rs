@@ -7,7 +7,7 @@ use anyhow::Result;
 use crate::{
     command::Run,
     install::{Unavailable, WasmTools},
-    test::worker,
+    test::{services::Services, worker},
     workspace::Workspace,
 };
 
@@ -35,6 +35,22 @@ pub fn run(workspace: &Workspace, quick: bool) -> Result<()> {
             run
         }
         Err(error) => return Err(error),
+    };
+    let services = match Services::start(workspace) {
+        Ok(services) => Some(services),
+        Err(error) if error.downcast_ref::<Unavailable>().is_some() => {
+            eprintln!("SKIPPED the figures of several processes: cannot have {error}");
+            None
+        }
+        Err(error) => return Err(error),
+    };
+    let run = match &services {
+        Some(services) => run
+            .args(["--postgres"])
+            .args([services.value("LOCUM_TEST_POSTGRES")?])
+            .args(["--postgres-programs"])
+            .args([services.value("PG_BIN")?]),
+        None => run,
     };
     let run = if quick {
         run.args(["--quick"])

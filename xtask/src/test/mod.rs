@@ -5,7 +5,7 @@
 mod blackbox;
 mod counts;
 mod rust;
-mod services;
+pub mod services;
 pub mod worker;
 
 use std::{

@@ -4,7 +4,7 @@
 
 use std::{
     io::{BufRead, BufReader},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     thread,
     time::{Duration, Instant},
@@ -26,7 +26,7 @@ use crate::{
 const ENDING: Duration = Duration::from_secs(30);
 
 /// Running servers, which end when this is dropped, or when this program is.
-struct Services {
+pub struct Services {
     starter: Child,
     /// The variables that tell tests where the servers and their programs are.
     variables: Vec<(&'static str, PathBuf)>,
@@ -72,8 +72,15 @@ pub fn asked(
 }
 
 impl Services {
+    /// The value of one of the variables.
+    pub fn value(&self, name: &str) -> Result<&Path> {
+        let found = self.variables.iter().find(|(known, _)| *known == name);
+        let (_, value) = found.with_context(|| format!("{name} was not told"))?;
+        Ok(value)
+    }
+
     /// Starts the servers; returns once all of them answer.
-    fn start(workspace: &Workspace) -> Result<Self> {
+    pub fn start(workspace: &Workspace) -> Result<Self> {
         let programs = ServicePrograms::install(workspace)?;
         let mut starter = Command::new("python3")
             .args(["-m", "harness.services"])
