@@ -9,6 +9,8 @@
 mod address;
 mod bell;
 mod session;
+#[cfg(test)]
+mod tests;
 mod value;
 
 use std::{fmt, sync::Arc, time::Duration};
@@ -24,6 +26,7 @@ use locum_store_sql::{
     migrations::{make_tables, migrate},
 };
 use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio_postgres::SimpleQueryMessage;
 
 pub use self::{
     address::{Address, WrongAddress},
@@ -188,9 +191,13 @@ impl Postgres {
             }
         };
         let show = async |name: &str| {
-            let said = client.query_one(&format!("SHOW {name}"), &[]).await;
-            let said = said.and_then(|row| row.try_get::<_, String>(0));
-            said.map_err(|why| self.address.refused(error(&why).to_string()))
+            let said = client.simple_query(&format!("SHOW {name}")).await;
+            let said = said.map_err(|why| self.address.refused(error(&why).to_string()))?;
+            let value = said.iter().find_map(|message| match message {
+                SimpleQueryMessage::Row(row) => row.get(0),
+                _ => None,
+            });
+            Ok::<_, PostgresError>(value.unwrap_or_default().to_owned())
         };
         let (number, found) = (
             show("server_version_num").await?,
