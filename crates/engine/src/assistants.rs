@@ -104,12 +104,15 @@ pub(crate) fn store_failed(error: StoreError) -> ApiError {
 
 /// What a client is told when bytes could not be stored or read.
 pub(crate) fn blob_failed(error: BlobError) -> ApiError {
+    if let BlobError::Refused(error) = error {
+        return *error;
+    }
+    tracing::error!(%error, "bytes could not be stored or read");
     match error {
-        BlobError::Refused(error) => *error,
-        BlobError::Full(_) | BlobError::Failed(_) => {
-            tracing::error!(%error, "bytes could not be stored or read");
-            ApiError::internal()
+        BlobError::Unavailable(_) => {
+            ApiError::busy("File storage is not available right now.", COME_AGAIN)
         }
+        _ => ApiError::internal(),
     }
 }
 

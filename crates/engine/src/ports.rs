@@ -74,6 +74,9 @@ pub enum BlobError {
     /// Whoever sends them stopped in the middle, or sends too many.
     #[error("{0}")]
     Refused(Box<ApiError>),
+    /// Storage is away, and may be back soon.
+    #[error("storage is not available: {0}")]
+    Unavailable(String),
     /// There is no room left.
     #[error("no room left: {0}")]
     Full(String),

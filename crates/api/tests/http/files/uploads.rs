@@ -260,9 +260,10 @@ impl Blobs for Broken {
 
 #[test]
 fn storage_that_fails_is_not_the_clients_fault() {
-    for error in [
-        BlobError::Full("disk 1 is full".to_owned()),
-        BlobError::Failed("disk 1 is broken".to_owned()),
+    for (error, status) in [
+        (BlobError::Full("disk 1 is full".to_owned()), 500),
+        (BlobError::Failed("disk 1 is broken".to_owned()), 500),
+        (BlobError::Unavailable("disk 1 is away".to_owned()), 503),
     ] {
         let locum = Locum::in_world(&[], |world| World {
             blobs: Arc::new(Broken(error)),
@@ -270,7 +271,8 @@ fn storage_that_fails_is_not_the_clients_fault() {
         });
         let parts = [field("purpose", "evals"), file("\"x\"", "x")];
         let answer = locum.ask(form(&parts));
-        assert_eq!(answer.status.as_u16(), 500);
+        assert_eq!(answer.status.as_u16(), status);
+        assert_eq!(answer.headers.contains_key("retry-after"), status == 503);
         assert!(!answer.text().contains("disk"));
         assert_eq!(listed(&locum, ""), (vec![], false));
     }

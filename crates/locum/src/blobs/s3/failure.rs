@@ -31,13 +31,32 @@ const LONGEST: usize = 300;
 pub(super) fn failed(error: &Error, bucket: &str) -> BlobError {
     let said = error.to_string();
     let text = text(error, &said, bucket);
-    let is_full = element(&said, "Code").is_some_and(|code| FULL.contains(&code))
-        || status(&said).is_some_and(|status| status.starts_with("507"));
+    let (code, status) = (element(&said, "Code"), status(&said));
+    let is_full = code.is_some_and(|code| FULL.contains(&code))
+        || status.is_some_and(|status| status.starts_with("507"));
+    let is_away = match status {
+        Some(status) => status.starts_with('5') || status.starts_with("429"),
+        None => transport_error(error).is_some(),
+    };
     if is_full {
         BlobError::Full(text)
+    } else if is_away {
+        BlobError::Unavailable(text)
     } else {
         BlobError::Failed(text)
     }
+}
+
+/// The innermost error of transport: those around it repeat it behind the URL.
+fn transport_error(error: &Error) -> Option<&HttpError> {
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        if let Some(http) = error.downcast_ref::<HttpError>() {
+            return Some(http);
+        }
+        cause = error.source();
+    }
+    None
 }
 
 /// The same in one line, for who starts the program.
@@ -79,17 +98,12 @@ fn text(error: &Error, said: &str, bucket: &str) -> String {
     if let Some(status) = status(said) {
         return format!("the server answers {}", plain(status));
     }
-    // The innermost error of transport: those around it repeat it behind the URL.
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        if let Some(http) = error.downcast_ref::<HttpError>() {
-            return http
-                .source()
-                .map_or_else(|| http.to_string(), ToString::to_string);
-        }
-        cause = error.source();
+    match transport_error(error) {
+        Some(http) => http
+            .source()
+            .map_or_else(|| http.to_string(), ToString::to_string),
+        None => plain(said),
     }
-    plain(said)
 }
 
 /// The text of the first element of this name.
@@ -193,6 +207,15 @@ mod tests {
             &error_body("QuotaExceeded", "Full"),
             &expected,
         );
+    }
+
+    #[test]
+    fn a_server_that_is_away_is_told_apart() {
+        let expected = BlobError::Unavailable("Reduce your rate. (SlowDown)".to_owned());
+        let body = error_body("SlowDown", "Reduce your rate.");
+        check("503 Service Unavailable", &body, &expected);
+        let expected = BlobError::Unavailable("the server answers 502 Bad Gateway".to_owned());
+        check("502 Bad Gateway", "<html>", &expected);
     }
 
     #[test]
