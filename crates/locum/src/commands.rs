@@ -4,6 +4,7 @@ mod beside;
 mod config;
 mod demo;
 mod gc;
+mod health;
 mod serve;
 mod threads;
 
@@ -93,6 +94,12 @@ enum Command {
         #[arg(long)]
         dry_run: bool,
     },
+    /// Ask a Locum whether it takes requests: exit code 0 when /health/ready answers 200, else 1
+    Health {
+        /// Where it is, as http://HOST:PORT; else where HOST and PORT say
+        #[arg(long)]
+        url: Option<String>,
+    },
     /// Look at the threads that are kept
     Threads {
         #[command(subcommand)]
@@ -115,6 +122,7 @@ pub fn run(line: CommandLine) -> Result<Exit, Failure> {
         Command::Config { markdown: true, .. } => config::markdown(),
         Command::Config { .. } => config::show(&variables()?),
         Command::Gc { dry_run } => gc::run(variables()?, dry_run),
+        Command::Health { url } => health::run(variables()?, url),
         Command::Threads { command } => threads::run(variables()?, &command),
     }
 }
