@@ -14,7 +14,9 @@ WORKDIR /src
 COPY . .
 RUN find . -type f ! -name Cargo.toml ! -name Cargo.lock -delete \
     && for crate in crates/* xtask; do \
-        mkdir -p "$crate/src" && : > "$crate/src/lib.rs" && echo 'fn main() {}' > "$crate/src/main.rs"; \
+        mkdir -p "$crate/src" \
+        && echo '//! Nothing.' > "$crate/src/lib.rs" \
+        && echo '//! Nothing.' > "$crate/src/main.rs" && echo 'fn main() {}' >> "$crate/src/main.rs"; \
     done
 
 FROM rust:${RUST_VERSION}-slim-${DEBIAN} AS build
