@@ -31,7 +31,8 @@ RUN find crates -name '*.rs' -exec touch {} + \
     && cargo build --locked --release --package locum
 
 FROM debian:${DEBIAN}-slim
-RUN useradd --system --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin locum \
+RUN groupadd --gid 10001 locum \
+    && useradd --uid 10001 --gid 10001 --no-create-home --shell /usr/sbin/nologin locum \
     && install --directory --owner=locum --group=locum --mode=700 /data
 COPY --from=build /src/target/release/locum /usr/local/bin/locum
 COPY LICENSE /usr/share/doc/locum/LICENSE
