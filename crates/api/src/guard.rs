@@ -125,8 +125,7 @@ fn together(
     Box::pin(async move {
         match asked.await {
             Ok(verdict) => Some(verdict),
-            Err(error) => {
-                tracing::warn!(%error, "requests are counted by this process alone");
+            Err(_) => {
                 app.metrics.counted_alone();
                 let limiter = app.limiter.as_ref()?;
                 Some(limiter.count(client, app.world.clock.now()))

@@ -2,7 +2,7 @@
 //!
 //! Read in this order: this page (what there is), `profiles`, `threads`, `messages`, `files` (the use cases of each noun),
 //! `runs` (runs as clients ask for them), [`audience`] (who watches a run), `drive` (the loop that carries a run through its
-//! life), `context` (what a model is shown of a thread), `lease` (for how long a claim holds), `attend` (runs that nobody
+//! life), `context` (what a model is shown of a thread), `follow` (watching a run that another process drives), `lease` (for how long a claim holds), `attend` (runs that nobody
 //! drives, leases, stopping), [`garbage`].
 
 mod attend;
@@ -10,6 +10,7 @@ pub mod audience;
 mod context;
 mod drive;
 mod files;
+mod follow;
 pub mod garbage;
 mod lease;
 mod messages;

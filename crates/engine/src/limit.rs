@@ -1,9 +1,11 @@
 //! The rate limit: how many requests a client address has in a window of time.
 //!
 //! A window is fixed: it begins with a client's first request and is over after its length. The memory is bounded; time
-//! is an argument. Read in this order: this page ([`Limiter`] counts), [`permits`] (what is known of counts that others keep).
+//! is an argument. Read in this order: this page ([`Limiter`] counts), [`permits`] (what is known of counts that others keep),
+//! [`shared`] (asking those others).
 
 pub mod permits;
+pub mod shared;
 
 use std::{
     collections::HashMap,
@@ -14,7 +16,10 @@ use std::{
     time::Duration,
 };
 
-pub use self::permits::{Grant, Permits};
+pub use self::{
+    permits::{Grant, Permits},
+    shared::{Counter, SharedLimits},
+};
 
 /// As many clients have a count of their own.
 const CLIENTS: usize = 1 << 16;
@@ -23,7 +28,7 @@ const SHARED: u64 = 1 << 8;
 
 /// What part of a client's remaining requests is granted at once: the fewer are left, the fewer somebody may keep for
 /// himself, and the last ones are granted one by one.
-const SHARE: u64 = 8;
+pub const SHARE: u64 = 8;
 
 /// Counts the requests of a process.
 pub struct Limiter {

@@ -86,6 +86,8 @@ pub struct Settings {
     pub storage_url: Option<String>,
     /// How many connections to a database server are kept at most.
     pub database_connections: usize,
+    /// How S3 is reached, where `storage_url` names a bucket.
+    pub aws: AwsSettings,
     /// Time after which a run that has not ended expires.
     pub run_expiry: Duration,
     /// Time after which others take over the runs of a process that says nothing.
@@ -129,6 +131,21 @@ impl TraceSettings {
     pub fn is_enabled(&self) -> bool {
         self.endpoint.is_some() || self.traces_endpoint.is_some()
     }
+}
+
+/// How S3 is reached: the usual variables of AWS, for every server that speaks S3.
+#[derive(Debug, Clone, Default)]
+pub struct AwsSettings {
+    /// The server; `None`: AWS's own in the region.
+    pub endpoint_url: Option<String>,
+    /// The region; `None`: `us-east-1`.
+    pub region: Option<String>,
+    /// Who asks. Without it the host looks for a role, as AWS's environment says.
+    pub access_key_id: Option<String>,
+    /// The key's secret half.
+    pub secret_access_key: Option<Secret>,
+    /// Of a key that was given for a while.
+    pub session_token: Option<Secret>,
 }
 
 /// Dead names that old programs still send, and living models of their kind; the more special pattern first.

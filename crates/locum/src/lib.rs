@@ -10,6 +10,7 @@ pub mod commands;
 pub mod entropy;
 pub mod exit;
 pub mod postgres;
+pub mod redis;
 pub mod server;
 pub mod signals;
 pub mod sqlite;

@@ -97,6 +97,14 @@ impl Postgres {
         Self::over(&address, connections, PATIENCE)
     }
 
+    /// The same database, with `connections` of its own: for what must not wait for the others.
+    ///
+    /// # Errors
+    /// The pool cannot be made.
+    pub fn beside(&self, connections: usize) -> Result<Self, PostgresError> {
+        Self::over(&self.address, connections, self.patience)
+    }
+
     /// Lets go of all connections. Nothing can be asked from then on.
     pub fn close(&self) {
         self.pool.close();

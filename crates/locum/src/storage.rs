@@ -13,15 +13,16 @@ use std::{
 use anyhow::{Context, anyhow, bail};
 use locum_engine::{
     ports::{Blobs, Store},
-    settings::{SettingError, Settings},
+    settings::{AwsSettings, SettingError, Settings},
 };
 use locum_store_sql::SqlStore;
 
 use crate::{
-    blobs::{Folder, make_folder},
+    blobs::{Bucket, Folder, S3, make_folder},
     exit::Failure,
     postgres::{Address, Postgres},
     sqlite::Sqlite,
+    transport::HttpTransport,
 };
 
 /// The database in `DATA_DIR`.
@@ -38,9 +39,10 @@ const STORAGE_SETTING: &str = "STORAGE_URL";
 pub struct Places {
     /// Where the objects are.
     pub database: DatabasePlace,
-    /// The folder of the blobs.
-    pub blobs: Place,
+    /// Where the blobs are.
+    pub blobs: BlobPlace,
     connections: usize,
+    aws: AwsSettings,
 }
 
 /// Where objects are.
@@ -50,6 +52,15 @@ pub enum DatabasePlace {
     File(Place),
     /// On a server, for any number of them.
     Server(Box<Address>),
+}
+
+/// Where blobs are.
+#[derive(Clone)]
+pub enum BlobPlace {
+    /// In a folder.
+    Folder(Place),
+    /// In a bucket of a server that speaks S3, at this URL.
+    Bucket(String),
 }
 
 /// A place on the disk and why it is meant.
@@ -77,13 +88,14 @@ impl Places {
             None => DatabasePlace::File(default(DATABASE)),
         };
         let blobs = match &settings.storage_url {
-            Some(url) => Place::of(url, STORAGE_SETTING, "file", "")?,
-            None => default(BLOBS),
+            Some(url) => BlobPlace::of(url, STORAGE_SETTING)?,
+            None => BlobPlace::Folder(default(BLOBS)),
         };
         Ok(Self {
             database,
             blobs,
             connections: settings.database_connections,
+            aws: settings.aws.clone(),
         })
     }
 }
@@ -110,6 +122,21 @@ impl DatabasePlace {
             " or postgres://USER:PASSWORD@HOST/DATABASE",
         )
         .map(Self::File)
+    }
+}
+
+impl BlobPlace {
+    /// The place of a URL. `setting`: where it was said.
+    ///
+    /// # Errors
+    /// It names no place for blobs.
+    pub fn of(url: &str, setting: &'static str) -> Result<Self, SettingError> {
+        if url.starts_with("s3:") {
+            let bucket = Bucket::parse(url);
+            bucket.map_err(|error| SettingError::wrong(setting, url, error.to_string()))?;
+            return Ok(Self::Bucket(url.to_owned()));
+        }
+        Place::of(url, setting, "file", " or s3://BUCKET/PREFIX").map(Self::Folder)
     }
 }
 
@@ -186,32 +213,32 @@ impl Storage {
     ///
     /// # Errors
     /// They cannot be written, hold something else, or are served already by another process than may be.
-    pub async fn open(places: &Places) -> Result<Self, Failure> {
-        let blobs = &places.blobs;
-        blobs.make(&blobs.path)?;
-        let DatabasePlace::File(database) = &places.database else {
-            return Self::open_with(places, Vec::new()).await;
-        };
-        database.make(parent(&database.path))?;
-        let mut lock = database.path.clone().into_os_string();
-        lock.push(".lock");
-        let locks = vec![
-            take(Path::new(&lock), &database.path)?,
-            take(&blobs.path.join(".lock"), &blobs.path)?,
-        ];
-        let folder = open_folder(blobs)?;
-        folder
-            .sweep()
-            .with_context(|| format!("{} cannot be read", blobs.path.display()))
-            .map_err(Failure::failed)?;
-        Self::open_with(places, locks).await
+    pub async fn open(places: &Places, transport: &HttpTransport) -> Result<Self, Failure> {
+        if let BlobPlace::Folder(folder) = &places.blobs {
+            folder.make(&folder.path)?;
+        }
+        let mut locks = Vec::new();
+        if let DatabasePlace::File(file) = &places.database {
+            file.make(parent(&file.path))?;
+            let mut lock = file.path.clone().into_os_string();
+            lock.push(".lock");
+            locks.push(take(Path::new(&lock), &file.path)?);
+            if let BlobPlace::Folder(folder) = &places.blobs {
+                locks.push(take(&folder.path.join(".lock"), &folder.path)?);
+                open_folder(folder)?
+                    .sweep()
+                    .with_context(|| format!("{} cannot be read", folder.path.display()))
+                    .map_err(Failure::failed)?;
+            }
+        }
+        Self::open_with(places, transport, locks).await
     }
 
     /// Opens what is there, beside processes that may be serving it.
     ///
     /// # Errors
     /// There is nothing, or it holds something else.
-    pub async fn open_beside(places: &Places) -> Result<Self, Failure> {
+    pub async fn open_beside(places: &Places, transport: &HttpTransport) -> Result<Self, Failure> {
         if let DatabasePlace::File(Place { path, .. }) = &places.database
             && !path.exists()
         {
@@ -220,7 +247,7 @@ impl Storage {
                 path.display()
             )));
         }
-        Self::open_with(places, Vec::new()).await
+        Self::open_with(places, transport, Vec::new()).await
     }
 
     /// Whether no other process uses the database.
@@ -228,7 +255,11 @@ impl Storage {
         matches!(self.database, Database::Sqlite(_))
     }
 
-    async fn open_with(places: &Places, locks: Vec<File>) -> Result<Self, Failure> {
+    async fn open_with(
+        places: &Places,
+        transport: &HttpTransport,
+        locks: Vec<File>,
+    ) -> Result<Self, Failure> {
         let (store, database): (Arc<dyn Store>, _) = match &places.database {
             DatabasePlace::File(Place { path, .. }) => {
                 let sqlite = Sqlite::open(path)
@@ -252,7 +283,7 @@ impl Storage {
         };
         Ok(Self {
             store,
-            blobs: Arc::new(open_folder(&places.blobs)?),
+            blobs: open_blobs(places, transport).await?,
             database,
             locks,
         })
@@ -264,6 +295,17 @@ impl Storage {
             Database::Sqlite(sqlite) => sqlite.close().await,
             Database::Postgres(postgres) => postgres.close(),
         }
+    }
+}
+
+async fn open_blobs(places: &Places, transport: &HttpTransport) -> Result<Arc<dyn Blobs>, Failure> {
+    match &places.blobs {
+        BlobPlace::Folder(folder) => Ok(Arc::new(open_folder(folder)?)),
+        BlobPlace::Bucket(url) => match S3::open(url, &places.aws, transport).await {
+            Ok(bucket) => Ok(Arc::new(bucket)),
+            Err(error) if error.is_misuse() => Err(Failure::misused(error)),
+            Err(error) => Err(Failure::failed(error)),
+        },
     }
 }
 
@@ -326,7 +368,10 @@ mod tests {
         let DatabasePlace::File(database) = places.database else {
             panic!("no file");
         };
-        let paths = [database.path, places.blobs.path];
+        let BlobPlace::Folder(folder) = places.blobs else {
+            panic!("no folder");
+        };
+        let paths = [database.path, folder.path];
         assert_eq!(paths, expected.map(PathBuf::from));
     }
 
@@ -362,6 +407,7 @@ mod tests {
                 ["DATABASE_URL", "postgres://"],
             ),
             (None, Some("ftp://bucket"), ["STORAGE_URL", "file:PATH"]),
+            (None, Some("s3:bucket"), ["STORAGE_URL", "s3://"]),
         ] {
             let said = places(database, storage).err().unwrap().to_string();
             assert!(parts.iter().all(|part| said.contains(part)), "{said}");

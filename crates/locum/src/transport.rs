@@ -12,6 +12,7 @@ use bytes::Bytes;
 use futures_util::TryStreamExt;
 use http::{HeaderValue, Request, Response, header::USER_AGENT};
 use http_body_util::{BodyDataStream, Full};
+use hyper::body::Body;
 use hyper_util::{
     client::{
         legacy::{Client, Error as ClientError},
@@ -23,8 +24,12 @@ use locum_engine::ports::{ByteStream, PortFuture, Transport, TransportError};
 
 use self::connector::Connector;
 
+/// A client with connections of its own, for bodies of the type `B`.
+pub(crate) type Pool<B> = Client<Connector, B>;
+
 /// What upstreams see of us.
-const NAME: HeaderValue = HeaderValue::from_static(concat!("locum/", env!("CARGO_PKG_VERSION")));
+pub(crate) const NAME: HeaderValue =
+    HeaderValue::from_static(concat!("locum/", env!("CARGO_PKG_VERSION")));
 /// How long an unused connection is kept.
 const IDLE: Duration = Duration::from_secs(90);
 /// How many unused connections are kept per upstream.
@@ -33,7 +38,8 @@ const MAX_IDLE: usize = 512;
 /// Sends requests upstream.
 #[derive(Debug, Clone)]
 pub struct HttpTransport {
-    client: Client<Connector, Full<Bytes>>,
+    client: Pool<Full<Bytes>>,
+    connector: Connector,
 }
 
 impl HttpTransport {
@@ -45,13 +51,31 @@ impl HttpTransport {
     }
 
     fn through(proxies: Matcher, connect_timeout: Duration) -> Self {
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE)
-            .pool_max_idle_per_host(MAX_IDLE)
-            .build(Connector::new(connect_timeout, proxies));
-        Self { client }
+        let connector = Connector::new(connect_timeout, proxies);
+        Self {
+            client: pool(&connector),
+            connector,
+        }
     }
+
+    /// Connections apart from this transport's, made as it makes them, for bodies that it does not send.
+    pub(crate) fn pool<B>(&self) -> Pool<B>
+    where
+        B: Body<Data: Send> + Send,
+    {
+        pool(&self.connector)
+    }
+}
+
+fn pool<B>(connector: &Connector) -> Pool<B>
+where
+    B: Body<Data: Send> + Send,
+{
+    Client::builder(TokioExecutor::new())
+        .pool_timer(TokioTimer::new())
+        .pool_idle_timeout(IDLE)
+        .pool_max_idle_per_host(MAX_IDLE)
+        .build(connector.clone())
 }
 
 impl Transport for HttpTransport {
@@ -74,7 +98,8 @@ impl Transport for HttpTransport {
     }
 }
 
-fn sending_failed(error: &ClientError) -> TransportError {
+/// Why a request has no response.
+pub(crate) fn sending_failed(error: &ClientError) -> TransportError {
     // The outermost error only says in which step it failed, which the variants say too.
     let text = error.source().map_or_else(|| error.to_string(), causes);
     if error.is_connect() {
@@ -85,7 +110,7 @@ fn sending_failed(error: &ClientError) -> TransportError {
 }
 
 /// An error with its causes, each said once.
-fn causes(error: &(dyn Error + 'static)) -> String {
+pub(crate) fn causes(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

@@ -2,15 +2,20 @@
 
 use std::sync::Arc;
 
-use locum_engine::ports::World;
+use locum_engine::ports::{Limits, World};
 
 use crate::{
     clock::SystemClock, entropy::SystemEntropy, storage::Storage, tasks::Tasks,
     transport::HttpTransport,
 };
 
-/// The world as the machine has it.
-pub fn world(transport: HttpTransport, storage: &Storage, tasks: &Tasks) -> World {
+/// The world as the machine has it. `limits`: who counts for all processes, if anybody does.
+pub fn world(
+    transport: HttpTransport,
+    storage: &Storage,
+    tasks: &Tasks,
+    limits: Option<Arc<dyn Limits>>,
+) -> World {
     World {
         transport: Arc::new(transport),
         clock: Arc::new(SystemClock::new()),
@@ -18,7 +23,7 @@ pub fn world(transport: HttpTransport, storage: &Storage, tasks: &Tasks) -> Worl
         spawn: Arc::new(tasks.clone()),
         store: Arc::clone(&storage.store),
         blobs: Arc::clone(&storage.blobs),
-        limits: None,
+        limits,
         analytics: None,
     }
 }

@@ -12,6 +12,7 @@ pub mod connection;
 mod dialect;
 mod files;
 mod housekeeping;
+pub mod limits;
 mod list;
 mod messages;
 pub mod migrations;
@@ -25,6 +26,7 @@ mod threads;
 pub use self::{
     connection::{Dialect, Expect, Outcome, Row, SqlConnection, SqlError, Statement, Value},
     dialect::BELL,
+    limits::SqlCounter,
     migrations::OpenError,
     store::SqlStore,
 };

@@ -6,16 +6,14 @@
 
 use std::{
     cell::OnceCell,
-    future::ready,
     hash::{DefaultHasher, Hash, Hasher},
     net::IpAddr,
-    sync::Arc,
     time::Duration,
 };
 
 use locum_engine::{
-    limit::{Grant, Limiter, Permits, network},
-    ports::{Clock, Limits, LimitsError, PortFuture, Verdict},
+    limit::{Counter, Grant, Limiter},
+    ports::{Clock, LimitsError, PortFuture},
 };
 use worker::{DurableObject, Env, Request, Response, State, durable_object, send::SendFuture};
 
@@ -27,33 +25,23 @@ const OBJECTS: &str = "LIMITS";
 const SHARES: u64 = 64;
 
 /// Counts for all fronts.
-pub(crate) struct SharedLimits {
+pub(crate) struct Objects {
     env: Env,
-    /// What was granted to this isolate in advance.
-    permits: Arc<Permits>,
 }
 
-impl SharedLimits {
+impl Objects {
     /// The objects that are bound to the Worker.
     pub(crate) fn new(env: Env) -> Self {
-        Self {
-            env,
-            permits: Arc::default(),
-        }
+        Self { env }
     }
 }
 
-impl Limits for SharedLimits {
-    fn count(&self, client: IpAddr) -> PortFuture<'static, Result<Verdict, LimitsError>> {
-        let client = network(client);
-        if let Some(verdict) = self.permits.take(client, PlatformClock.now()) {
-            return Box::pin(ready(Ok(verdict)));
-        }
-        let (env, permits) = (self.env.clone(), Arc::clone(&self.permits));
+impl Counter for Objects {
+    fn grant(&self, client: IpAddr) -> PortFuture<'static, Result<Grant, LimitsError>> {
+        let env = self.env.clone();
         Box::pin(SendFuture::new(async move {
             let grant = ask(&env, client).await;
-            let grant = grant.map_err(|error| LimitsError(error.to_string()))?;
-            Ok(permits.keep(client, grant, PlatformClock.now()))
+            grant.map_err(|error| LimitsError(error.to_string()))
         }))
     }
 }

@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
-use locum_engine::ports::{Blobs, Store, World};
+use locum_engine::{
+    limit::SharedLimits,
+    ports::{Blobs, Store, World},
+};
 use worker::Env;
 
 use crate::{
-    analytics::Dataset, clock::PlatformClock, entropy::PlatformEntropy, limits::SharedLimits,
+    analytics::Dataset, clock::PlatformClock, entropy::PlatformEntropy, limits::Objects,
     tasks::Tasks, transport::FetchTransport,
 };
 
@@ -24,7 +27,10 @@ pub(crate) fn world(
         spawn: Arc::new(tasks),
         store,
         blobs,
-        limits: Some(Arc::new(SharedLimits::new(env.clone()))),
+        limits: Some(Arc::new(SharedLimits::new(
+            Objects::new(env.clone()),
+            Arc::new(PlatformClock),
+        ))),
         analytics: Dataset::of(env).map(|dataset| Arc::new(dataset) as _),
     }
 }

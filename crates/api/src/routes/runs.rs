@@ -12,7 +12,7 @@ use locum_domain::{
     project::Project,
     run::{Run, RunStatus, ServedBy},
 };
-use locum_engine::assistants::StartedRun;
+use locum_engine::assistants::{RunEvents, StartedRun};
 
 use super::{event_stream, for_clients, json};
 use crate::{
@@ -24,10 +24,14 @@ use crate::{
     wire::{
         encode,
         page::{PageRules, encode_page, page_query},
+        query::Query,
         run::{self, RunObject},
         step::check_include,
     },
 };
+
+/// What a switch in a query takes.
+const SWITCH: &[(&str, bool)] = &[("true", true), ("false", false)];
 
 /// `POST /v1/threads/runs`
 pub(crate) async fn create_thread_and_run(
@@ -76,16 +80,21 @@ pub(crate) async fn list_runs(
     Ok(json(body))
 }
 
-/// `GET /v1/threads/{thread_id}/runs/{run_id}`
+/// `GET /v1/threads/{thread_id}/runs/{run_id}`. With `stream=true`, which is Locum's own as OpenAI's Responses API has it, what
+/// happens to the run until it rests.
 pub(crate) async fn retrieve_run(
     State(app): State<Arc<App>>,
     Extension(project): Extension<Project>,
     PathIds([thread, id]): PathIds<2>,
+    RawQuery(query): RawQuery,
 ) -> Result<Response, HttpError> {
-    let run = app
-        .assistants
-        .retrieve_run(&project, &thread.into(), &id.into())
-        .await?;
+    let (thread, id) = (thread.into(), id.into());
+    let query = Query::of(query.as_deref());
+    if query.word("stream", SWITCH)? == Some(true) {
+        let events = app.assistants.watch_run(&project, &thread, &id).await?;
+        return Ok(streamed(&app, events));
+    }
+    let run = app.assistants.retrieve_run(&project, &thread, &id).await?;
     Ok(one(&run))
 }
 
@@ -142,11 +151,16 @@ pub(crate) async fn submit_tool_outputs(
 fn begun(app: &App, started: StartedRun) -> Response {
     match started.events {
         None => one(&started.run),
-        Some(events) => event_stream(stream::run_stream(
-            Box::pin(for_clients(app, events)),
-            Arc::clone(&app.world.clock),
-        )),
+        Some(events) => streamed(app, events),
     }
+}
+
+/// What happens to a run.
+fn streamed(app: &App, events: RunEvents) -> Response {
+    event_stream(stream::run_stream(
+        Box::pin(for_clients(app, events)),
+        Arc::clone(&app.world.clock),
+    ))
 }
 
 /// A run, when to ask for it again, and who answered it.

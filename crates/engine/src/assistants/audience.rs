@@ -48,8 +48,31 @@ impl Stream for RunEvents {
 /// The driver's end: where events are published. Dropped without [`Audience::finish`], it tells the reader that there was more.
 pub(super) struct Audience(Option<Arc<Mutex<Desk>>>);
 
-/// The reader's end.
-struct Reader(Arc<Mutex<Desk>>);
+/// The reader's end. An error is the last item: there is more, but this reader will not see it.
+pub(super) struct Reader(Arc<Mutex<Desk>>);
+
+/// Why a reader sees no more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum CutOff {
+    /// It reads too slowly.
+    TooSlow,
+    /// Nobody works on the run here any more.
+    Lost,
+}
+
+impl From<CutOff> for ApiError {
+    fn from(cut_off: CutOff) -> Self {
+        let told = match cut_off {
+            CutOff::TooSlow => {
+                "The stream was cut off because its events were read too slowly. The run goes on: retrieve it to see how it ends."
+            }
+            CutOff::Lost => {
+                "The stream was cut off because the server stopped working on the run here. The run goes on: retrieve it to see how it ends."
+            }
+        };
+        Self::busy(told, COME_AGAIN)
+    }
+}
 
 /// What lies between the two.
 #[derive(Default)]
@@ -64,15 +87,14 @@ struct Desk {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Ending {
     Finished,
-    TooSlow,
-    Lost,
+    CutOff(CutOff),
 }
 
 /// Both ends.
-pub(super) fn watched() -> (Audience, RunEvents) {
+pub(super) fn watched() -> (Audience, Reader) {
     let desk = Arc::<Mutex<Desk>>::default();
     let reader = Reader(Arc::clone(&desk));
-    (Audience(Some(desk)), RunEvents::new(reader))
+    (Audience(Some(desk)), reader)
 }
 
 impl Audience {
@@ -119,7 +141,7 @@ impl Audience {
 
 impl Drop for Audience {
     fn drop(&mut self) {
-        self.end(Ending::Lost);
+        self.end(Ending::CutOff(CutOff::Lost));
     }
 }
 
@@ -136,7 +158,7 @@ impl Desk {
         self.events.extend(event);
         if self.bytes > MAX_BYTES || self.events.len() > MAX_EVENTS {
             self.events = Vec::new();
-            self.ending = Some(Ending::TooSlow);
+            self.ending = Some(Ending::CutOff(CutOff::TooSlow));
         }
     }
 
@@ -148,7 +170,7 @@ impl Desk {
 }
 
 impl Stream for Reader {
-    type Item = Result<Vec<RunEvent>, ApiError>;
+    type Item = Result<Vec<RunEvent>, CutOff>;
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let mut desk = lock(&self.0);
@@ -156,21 +178,17 @@ impl Stream for Reader {
             desk.bytes = 0;
             return Poll::Ready(Some(Ok(std::mem::take(&mut desk.events))));
         }
-        let told = match desk.ending {
+        match desk.ending {
             None => {
                 desk.waker = Some(context.waker().clone());
-                return Poll::Pending;
+                Poll::Pending
             }
-            Some(Ending::Finished) => return Poll::Ready(None),
-            Some(Ending::TooSlow) => {
-                "The stream was cut off because its events were read too slowly. The run goes on: retrieve it to see how it ends."
+            Some(Ending::Finished) => Poll::Ready(None),
+            Some(Ending::CutOff(cut_off)) => {
+                desk.ending = Some(Ending::Finished);
+                Poll::Ready(Some(Err(cut_off)))
             }
-            Some(Ending::Lost) => {
-                "The stream was cut off because the server stopped working on the run here. The run goes on: retrieve it to see how it ends."
-            }
-        };
-        desk.ending = Some(Ending::Finished);
-        Poll::Ready(Some(Err(ApiError::busy(told, COME_AGAIN))))
+        }
     }
 }
 
@@ -281,7 +299,7 @@ mod tests {
         audience.publish(vec![delta(&half)]);
         audience.publish(vec![delta(&half)]);
         let error = events.next().now_or_never().flatten().unwrap().unwrap_err();
-        assert!(error.message.contains("too slowly"), "{}", error.message);
+        assert_eq!(error, CutOff::TooSlow);
         assert!(!audience.publish(vec![delta("x")]));
         assert_eq!(events.next().now_or_never(), Some(None));
     }

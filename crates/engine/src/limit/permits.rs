@@ -37,6 +37,9 @@ impl Grant {
     }
 }
 
+/// Grants whose windows seem to end within this time of each other are of one window: the way of an answer takes a while.
+const SAME_WINDOW: Duration = Duration::from_millis(250);
+
 /// The permits that are kept here.
 #[derive(Debug, Default)]
 pub struct Permits(Mutex<HashMap<IpAddr, Kept>>);
@@ -74,13 +77,21 @@ impl Permits {
         if all.len() >= CLIENTS {
             all.retain(|_, kept| kept.until > now);
         }
-        let rest = Grant {
+        let until = now + grant.reset;
+        let mut rest = Grant {
             permits: grant.permits.saturating_sub(1),
             ..grant
         };
+        if let Some(kept) = all.get(&client)
+            && kept.until > now
+            && kept.until.abs_diff(until) < SAME_WINDOW
+        {
+            // Several asked at once: each has what it was granted.
+            rest.permits += kept.grant.permits;
+            rest.left = rest.left.min(kept.grant.left);
+        }
         let is_worth_it = rest.permits > 0 || rest.left == 0;
-        if is_worth_it && all.len() < CLIENTS {
-            let until = now + grant.reset;
+        if is_worth_it && (all.len() < CLIENTS || all.contains_key(&client)) {
             all.insert(client, Kept { grant: rest, until });
         }
         verdict

@@ -10,8 +10,8 @@ use std::{
 use locum_providers::{Key, ProviderConfig, Row, TABLE};
 
 use super::{
-    DEAD_NAMES, Environment, LogLevel, ProviderSettings, Secret, Settings, TraceSettings,
-    form::Form, key_name, kind::Kind, named, switch_name,
+    AwsSettings, DEAD_NAMES, Environment, LogLevel, ProviderSettings, Secret, Settings,
+    TraceSettings, form::Form, key_name, kind::Kind, named, switch_name,
 };
 
 /// Reads all settings, right or wrong.
@@ -189,7 +189,7 @@ pub(super) fn read(form: &mut Form<'_>) -> Settings {
     let storage_url = form.optional(
         "STORAGE_URL",
         Kind::text(),
-        "where files' bytes are kept, as `file:PATH`; else in `DATA_DIR`",
+        "where files' bytes are kept, as `file:PATH` or `s3://BUCKET/PREFIX`; else in `DATA_DIR`",
     );
     let database_connections = form.value(
         "DATABASE_CONNECTIONS",
@@ -197,6 +197,7 @@ pub(super) fn read(form: &mut Form<'_>) -> Settings {
         Kind::number(1..=1000),
         "how many connections to PostgreSQL each process keeps at most",
     );
+    let aws = read_aws(form);
     let run_expiry = Duration::from_secs(form.value(
         "RUN_EXPIRY",
         600,
@@ -278,11 +279,47 @@ pub(super) fn read(form: &mut Form<'_>) -> Settings {
         database_url,
         storage_url,
         database_connections,
+        aws,
         run_expiry,
         run_lease,
         node_env,
         log_level,
         traces,
+    }
+}
+
+/// The declarations of what S3 needs, under the names that AWS's own programs read.
+fn read_aws(form: &mut Form<'_>) -> AwsSettings {
+    let endpoint_url = form.optional(
+        "AWS_ENDPOINT_URL",
+        Kind::web_address(),
+        "the server of `s3://`: MinIO, Cloudflare R2 or another; else AWS's own",
+    );
+    let s3_endpoint_url = form.optional(
+        "AWS_ENDPOINT_URL_S3",
+        Kind::web_address(),
+        "the same; it goes before `AWS_ENDPOINT_URL`",
+    );
+    let region = form.optional(
+        "AWS_REGION",
+        Kind::word(),
+        "the bucket's region, `auto` for R2; else `us-east-1`",
+    );
+    let default_region = form.optional(
+        "AWS_DEFAULT_REGION",
+        Kind::word(),
+        "the same, where `AWS_REGION` is not set",
+    );
+    AwsSettings {
+        endpoint_url: s3_endpoint_url.or(endpoint_url),
+        region: region.or(default_region),
+        access_key_id: form.optional(
+            "AWS_ACCESS_KEY_ID",
+            Kind::word(),
+            "the key for `s3://`; without it the role that the machine, the container or `AWS_WEB_IDENTITY_TOKEN_FILE` gives",
+        ),
+        secret_access_key: form.secret("AWS_SECRET_ACCESS_KEY", "the secret half of that key"),
+        session_token: form.secret("AWS_SESSION_TOKEN", "the token of a key that expires"),
     }
 }
 

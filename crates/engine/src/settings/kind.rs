@@ -12,6 +12,9 @@ use ipnet::IpNet;
 
 use super::value::Secret;
 
+/// What goes into a header as it is.
+const SENDABLE: &str = "letters, digits and punctuation of ASCII, without spaces";
+
 /// Reads a value; `None` where it is none of its kind.
 type Parse<T> = Box<dyn Fn(&str) -> Option<T>>;
 
@@ -92,6 +95,12 @@ impl Kind<String> {
         Self::line("a text of one line")
     }
 
+    /// What can be sent in a header.
+    pub fn word() -> Self {
+        let parse = |text: &str| is_word(text).then(|| text.to_owned());
+        Self::new(SENDABLE, parse, String::clone)
+    }
+
     /// Where a file is. Whether it is there is for the host to say.
     pub fn path() -> Self {
         Self::line("the path of a file")
@@ -124,12 +133,8 @@ impl Kind<String> {
 impl Kind<Secret> {
     /// What can be sent in a header.
     pub fn secret() -> Self {
-        let parse = |text: &str| {
-            let is_sendable = text.bytes().all(|byte| byte.is_ascii_graphic());
-            is_sendable.then(|| Secret::new(text))
-        };
-        let takes = "letters, digits and punctuation of ASCII, without spaces";
-        Self::new(takes, parse, Secret::to_string)
+        let parse = |text: &str| is_word(text).then(|| Secret::new(text));
+        Self::new(SENDABLE, parse, Secret::to_string)
     }
 
     /// `name=value` pairs that hold secrets.

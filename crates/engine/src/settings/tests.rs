@@ -151,6 +151,35 @@ fn what_is_kept_is_kept_in_one_folder_unless_it_is_said_where() {
 }
 
 #[test]
+fn s3_has_the_names_that_aws_gives() {
+    let aws = with("AWS_ENDPOINT_URL", "http://minio:9000/").aws;
+    assert_eq!(aws.endpoint_url.as_deref(), Some("http://minio:9000"));
+    assert_eq!((aws.region, aws.access_key_id), (None, None));
+    let pairs = [
+        ("AWS_ENDPOINT_URL", "http://minio:9000"),
+        ("AWS_ENDPOINT_URL_S3", "https://s3.example"),
+        ("AWS_REGION", "auto"),
+        ("AWS_DEFAULT_REGION", "eu-west-1"),
+        ("AWS_ACCESS_KEY_ID", "AKIA"),
+        ("AWS_SECRET_ACCESS_KEY", "hush/+="),
+        ("AWS_SESSION_TOKEN", ""),
+        ("API_KEY", "k"),
+    ];
+    let aws = Settings::from_lookup(&lookup_in(&pairs)).unwrap().aws;
+    assert_eq!(aws.endpoint_url.as_deref(), Some("https://s3.example"));
+    assert_eq!(aws.region.as_deref(), Some("auto"));
+    assert_eq!(aws.access_key_id.as_deref(), Some("AKIA"));
+    let secret = aws.secret_access_key.as_ref().map(Secret::expose);
+    assert_eq!(secret, Some("hush/+="));
+    assert_eq!(aws.session_token, None);
+    let region = with("AWS_DEFAULT_REGION", "eu-west-1").aws.region;
+    assert_eq!(region.as_deref(), Some("eu-west-1"));
+    refusal("AWS_ENDPOINT_URL", "minio:9000");
+    refusal("AWS_REGION", "eu west");
+    refusal("AWS_ACCESS_KEY_ID", "schlüssel");
+}
+
+#[test]
 fn runs_and_files_have_limits() {
     let settings = with("API_KEY", "k");
     assert_eq!(settings.run_expiry, Duration::from_secs(600));

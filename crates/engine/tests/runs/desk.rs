@@ -214,6 +214,15 @@ impl Desk {
         self.watch(started)
     }
 
+    /// All that is told of a run to who comes to watch it, whoever drives it.
+    pub fn attach(&self, run: &Run) -> Seen {
+        let events = self
+            .assistants
+            .watch_run(&self.project, &run.thread_id, &run.id);
+        let events = self.run(events).unwrap();
+        self.run(watch_on(events))
+    }
+
     pub fn look(&self, run: &Run) -> Run {
         let found = self
             .assistants

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use locum_domain::run::RunStatus;
+use locum_engine::ports::Clock;
 use locum_testkit::Fault;
 
-use crate::desk::{Desk, new_run, profile, watch_on};
+use crate::desk::{Desk, new_run, profile, watch_on, with_tools};
 
 #[test]
 fn a_client_that_leaves_does_not_stop_its_run() {
@@ -66,4 +67,120 @@ fn who_watches_a_run_of_a_process_that_dies_is_told() {
     let seen = desk.run(watch_on(started.events.unwrap()));
     assert!(!seen.text().is_empty());
     assert!(seen.error.unwrap().message.contains("goes on"));
+}
+
+const CALLS: [&str; 3] = ["step.created calls", "call get_weather", "call.delta"];
+
+const WHOLE: [&str; 6] = [
+    "step.created message",
+    "message.created",
+    "message.delta",
+    "message.Completed",
+    "step.Completed",
+    "run.completed",
+];
+
+#[test]
+fn a_run_of_another_process_is_followed_to_its_end() {
+    let desk = Desk::new();
+    desk.handles
+        .upstream
+        .openai([Fault::Good.after(Duration::from_secs(5))]);
+    let assistant = desk.assistant(profile("gpt-4.1-mini"));
+    let thread = desk.thread(&["one two three four"]);
+    let run = desk.start_unwatched(&thread, new_run(&assistant));
+    let other = desk.another();
+    let seen = other.attach(&run);
+    assert!(seen.error.is_none());
+    assert_eq!(seen.told()[0], "run.in_progress");
+    assert_eq!(seen.told()[1..], WHOLE);
+    assert_eq!(seen.text(), "echo: one two three four");
+    assert_eq!(seen.run(), other.look(&run));
+}
+
+#[test]
+fn a_run_that_has_ended_is_told_at_once() {
+    let desk = Desk::new();
+    let assistant = desk.assistant(profile("gpt-4.1-mini"));
+    let thread = desk.thread(&["hello"]);
+    let run = desk.follow(&thread, new_run(&assistant)).run();
+    let begun = desk.handles.clock.now();
+    let seen = desk.another().attach(&run);
+    assert_eq!(seen.told(), WHOLE);
+    assert_eq!(desk.handles.clock.now(), begun);
+}
+
+#[test]
+fn calls_are_told_to_who_follows_and_so_is_what_comes_after_them() {
+    let desk = Desk::new();
+    let assistant = desk.assistant(with_tools("gpt-4.1-mini", &["get_weather"]));
+    let thread = desk.thread(&["call get_weather"]);
+    let run = desk.follow(&thread, new_run(&assistant)).run();
+    let other = desk.another();
+    let waiting = other.attach(&run);
+    assert_eq!(
+        waiting.told(),
+        [&CALLS[..], &["run.requires_action"]].concat()
+    );
+    let call = &run.required_calls[0].id;
+    desk.watch(desk.submit(&run, &[(call, "hot")]).unwrap());
+    let whole = other.attach(&run);
+    assert_eq!(
+        whole.told(),
+        [&CALLS[..], &["step.Completed"], &WHOLE].concat()
+    );
+    assert_eq!(whole.text(), "echo: hot");
+}
+
+#[test]
+fn nothing_is_told_that_is_taken_back() {
+    let desk = Desk::new();
+    desk.handles.upstream.openai([Fault::Stall(3)]);
+    let assistant = desk.assistant(profile("gpt-4.1-mini"));
+    let thread = desk.thread(&["one two three four"]);
+    let run = desk.start_unwatched(&thread, new_run(&assistant));
+    desk.wait(1);
+    desk.tasks.kill();
+    let other = desk.another();
+    other.attend(false);
+    let seen = other.attach(&run);
+    assert_eq!(seen.told()[0], "run.in_progress");
+    assert_eq!(seen.told()[1..], WHOLE);
+}
+
+#[test]
+fn who_follows_waits_for_a_store_that_is_away_for_a_while() {
+    let desk = Desk::new();
+    desk.handles
+        .upstream
+        .openai([Fault::Good.after(Duration::from_secs(3))]);
+    let assistant = desk.assistant(profile("gpt-4.1-mini"));
+    let thread = desk.thread(&["hello"]);
+    let run = desk.start_unwatched(&thread, new_run(&assistant));
+    let other = desk.another();
+    let events = other.run(
+        other
+            .assistants
+            .watch_run(&other.project, &thread.id, &run.id),
+    );
+    desk.weather
+        .away_until(desk.handles.clock.now() + Duration::from_secs(5));
+    let seen = other.run(watch_on(events.unwrap()));
+    assert!(seen.error.is_none());
+    assert_eq!(seen.run().status, RunStatus::Completed);
+
+    let thread = desk.thread(&["hello again"]);
+    desk.handles
+        .upstream
+        .openai([Fault::Good.after(Duration::from_secs(3))]);
+    let run = desk.start_unwatched(&thread, new_run(&assistant));
+    let events = other.run(
+        other
+            .assistants
+            .watch_run(&other.project, &thread.id, &run.id),
+    );
+    desk.weather
+        .away_until(desk.handles.clock.now() + Duration::from_secs(60));
+    let seen = other.run(watch_on(events.unwrap()));
+    assert_eq!(seen.error.unwrap().status, 503);
 }

@@ -38,10 +38,10 @@ pub fn run(
     let places = Places::of(&settings).map_err(Failure::misused)?;
     let runtime = runtime().context("no runtime").map_err(Failure::failed)?;
     runtime.block_on(async {
-        let storage = Storage::open_beside(&places).await?;
-        let tasks = Tasks::new(Handle::current());
         let transport = HttpTransport::new(settings.provider_connect_timeout);
-        let app = App::new(settings, world(transport, &storage, &tasks))
+        let storage = Storage::open_beside(&places, &transport).await?;
+        let tasks = Tasks::new(Handle::current());
+        let app = App::new(settings, world(transport, &storage, &tasks, None))
             .map_err(|error| Failure::misused(anyhow!(error)))?;
         let worked = work(&app.assistants).await;
         tasks.end(LAST_TASKS).await;

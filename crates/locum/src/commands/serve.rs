@@ -6,7 +6,12 @@ use anyhow::{Context, anyhow};
 use axum::Router;
 use locum_api::App;
 use locum_domain::id::RunId;
-use locum_engine::settings::Settings;
+use locum_engine::{
+    limit::SharedLimits,
+    ports::Limits,
+    settings::{SettingError, Settings},
+};
+use locum_store_sql::SqlCounter;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::{
     net::TcpListener,
@@ -18,9 +23,11 @@ use tokio::{
 use tracing::{info, warn};
 
 use crate::{
+    clock::SystemClock,
     exit::{Exit, Failure},
     postgres::Heard,
-    server::{Ended, Limits, Server},
+    redis::RedisCounter,
+    server::{self, Ended, Server},
     signals,
     storage::{Database, Places, Storage},
     tasks::Tasks,
@@ -37,6 +44,9 @@ const LAST_TRACES_AT_ONCE: Duration = Duration::from_millis(500);
 
 /// How long runs that have been told to stop have to be left behind in order.
 const LAST_COMMITS: Duration = Duration::from_secs(2);
+
+/// How many connections to the database are for counting requests.
+const COUNTING: usize = 2;
 
 /// Serves until it is asked to stop.
 pub fn run(variables: &Variables) -> Result<Exit, Failure> {
@@ -97,16 +107,17 @@ async fn serve(
 ) -> Result<Exit, Failure> {
     let stops = signals::stops().map_err(Failure::failed)?;
     let wanted = SocketAddr::new(settings.host, settings.port);
-    let storage = Storage::open(places).await?;
+    let storage = Storage::open(places, &transport).await?;
     let tasks = Tasks::new(Handle::current());
-    let app = App::new(settings, world(transport, &storage, &tasks))
+    let limits = shared_limits(&settings, &storage)?;
+    let app = App::new(settings, world(transport, &storage, &tasks, limits))
         .map_err(|error| Failure::misused(anyhow!(error)))?;
     let app = Arc::new(app);
     let settings = &app.settings;
     let listener = TcpListener::bind(wanted).await;
     let listener = listener.map_err(|error| cannot_listen(wanted, command, error))?;
     let address = listener.local_addr().map_err(Failure::failed)?;
-    let limits = Limits {
+    let limits = server::Limits {
         max_header_bytes: settings.max_header_bytes,
         max_connections: settings.max_connections,
         request_timeout: settings.request_timeout,
@@ -138,6 +149,31 @@ async fn serve(
             Exit::CutOff
         }
     })
+}
+
+/// Who counts requests for all processes: the store that the settings name, or the database, if others may use it too.
+fn shared_limits(
+    settings: &Settings,
+    storage: &Storage,
+) -> Result<Option<Arc<dyn Limits>>, Failure> {
+    if !settings.enable_rate_limit {
+        return Ok(None);
+    }
+    let (limit, window) = (settings.rate_limit_requests, settings.rate_limit_window);
+    let clock = Arc::new(SystemClock::new());
+    if let Some(url) = &settings.rate_limit_store {
+        let counter = RedisCounter::new(url, limit, window).map_err(|error| {
+            let takes = format!("redis://HOST:PORT or rediss://HOST:PORT ({error})");
+            Failure::misused(SettingError::wrong("RATE_LIMIT_STORE", url, takes))
+        })?;
+        return Ok(Some(Arc::new(SharedLimits::new(counter, clock))));
+    }
+    let Database::Postgres(postgres) = &storage.database else {
+        return Ok(None);
+    };
+    let apart = postgres.beside(COUNTING).map_err(Failure::failed)?;
+    let counter = SqlCounter::new(apart, limit, window);
+    Ok(Some(Arc::new(SharedLimits::new(counter, clock))))
 }
 
 /// Hears what other processes say that serve the same database.

@@ -1,7 +1,7 @@
 //! Makes connections: plain ones, and such with TLS, directly or through the proxy that the environment names.
 
 use std::{
-    io,
+    fmt, io,
     sync::{Arc, OnceLock},
     task::{Context, Poll},
     time::Duration,
@@ -30,7 +30,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(60);
 
 /// Makes connections.
 #[derive(Clone)]
-pub(super) struct Connector {
+pub(crate) struct Connector {
     plain: HttpConnector,
     /// Made when it is first needed: it reads many certificates.
     tls: Arc<OnceLock<ClientConfig>>,
@@ -74,6 +74,13 @@ impl Connector {
         // Two first requests at once may both make it; one result is kept.
         let made = roots::client_config()?;
         Ok(self.tls.get_or_init(|| made).clone())
+    }
+}
+
+impl fmt::Debug for Connector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Proxies have passwords.
+        f.debug_struct("Connector").finish_non_exhaustive()
     }
 }
 

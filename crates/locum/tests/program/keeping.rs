@@ -253,9 +253,9 @@ fn places_that_cannot_be_are_2() {
     check_refusal(&away, 1, &["\"chats\" at 127.0.0.1:1", "refused"]);
     assert!(!text(&away.stderr).contains("hush"));
     check_refusal(
-        &served("STORAGE_URL", "s3://bucket"),
+        &served("STORAGE_URL", "s3:bucket"),
         2,
-        &["STORAGE_URL", "file:PATH"],
+        &["STORAGE_URL holds \"s3:bucket\"", "s3://"],
     );
     check_refusal(
         &served("DATA_DIR", "/dev/null/a"),

@@ -3,4 +3,8 @@
 #[cfg(test)]
 mod databases;
 #[cfg(test)]
+mod limits;
+#[cfg(test)]
 mod postgres;
+#[cfg(test)]
+mod s3;

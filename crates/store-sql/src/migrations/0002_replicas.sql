@@ -4,9 +4,11 @@ CREATE TABLE turns (
   next_at BIGINT NOT NULL
 );
 
--- How many requests a client address has used of its window, which ends at ends_at, in milliseconds since 1970.
+-- How many requests a client address has used of its window, which ends at ends_at, in milliseconds since 1970; granted: how many
+-- of them by the last statement.
 CREATE {unlogged}TABLE rate_windows (
   client TEXT PRIMARY KEY,
   ends_at BIGINT NOT NULL,
-  used BIGINT NOT NULL
+  used BIGINT NOT NULL,
+  granted BIGINT NOT NULL
 );

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use http::StatusCode;
 use locum_testkit::Fault;
 use serde_json::json;
 
@@ -123,4 +124,35 @@ fn a_watched_run_is_what_a_poller_sees() {
         read
     });
     assert_eq!(Watcher::of(&stream).names, WHOLE);
+}
+
+#[test]
+fn a_run_can_be_watched_by_who_did_not_begin_it() {
+    let scene = Scene::new("gpt-4.1-mini", "one two three four");
+    let upstream = &scene.locum.world.upstream;
+    upstream.openai([Fault::Good.after(Duration::from_secs(5))]);
+    let run = scene.begin(&json!({}));
+    let path = format!("{}?stream=true", scene.path(&run));
+    let watcher = streamed(&scene.locum.get(&path));
+    assert_eq!(watcher.names, WHOLE[2..]);
+    assert_eq!(watcher.texts(), ["echo: one two three four"]);
+    assert_eq!(watcher.run(), &scene.locum.get(&scene.path(&run)).json());
+    // Once it has ended, all of it is told at once.
+    let again = streamed(&scene.locum.get(&path));
+    assert_eq!(again.names, WHOLE[3..]);
+}
+
+#[test]
+fn what_cannot_be_watched_is_refused_by_a_status() {
+    let scene = Scene::new("gpt-4.1-mini", "hello");
+    let nowhere = scene
+        .locum
+        .get(&format!("{}/run_none?stream=true", scene.runs()));
+    assert_eq!(nowhere.status, StatusCode::NOT_FOUND);
+    let run = scene.run(&json!({}));
+    let whole = scene.locum.get(&format!("{}?stream=false", scene.path(&run)));
+    assert_eq!(whole.json(), run);
+    let unclear = scene.locum.get(&format!("{}?stream=yes", scene.path(&run)));
+    assert_eq!(unclear.status, StatusCode::BAD_REQUEST);
+    assert_eq!(unclear.error().param.as_deref(), Some("stream"));
 }

@@ -22,9 +22,10 @@ use super::NOUN;
 use crate::{
     assistants::{
         Assistants, CHANGE_TRIES, COME_AGAIN, StartedRun,
-        audience::{Audience, watched},
+        audience::{Audience, RunEvents, watched},
         changes_too_often,
         drive::{Driver, Found, drivers::Orphan, machine_of},
+        follow::Follower,
         store_failed,
     },
     store::{Added, RunCommit, RunInsert},
@@ -144,8 +145,8 @@ impl Assistants {
                 token: stored.token,
                 leased_until_ms: lease_end,
             };
-            let (audience, events) = audience(watch);
             let run = queued(&output, found.machine.run());
+            let (audience, events) = self.audience(watch, project, &run);
             Driver::new(self, place, found, audience).go_on(output);
             return Ok(StartedRun { run, events });
         }
@@ -214,9 +215,25 @@ impl Assistants {
             token: 1,
             leased_until_ms: lease_end,
         };
-        let (audience, events) = audience(watch);
+        let (audience, events) = self.audience(watch, project, &run);
         Driver::new(self, place, found, audience).go_on(output);
         Ok(StartedRun { run, events })
+    }
+
+    /// Who watches a run from its beginning here, and what he is told.
+    fn audience(
+        self: &Arc<Self>,
+        watch: bool,
+        project: &Project,
+        run: &Run,
+    ) -> (Audience, Option<RunEvents>) {
+        if !watch {
+            return (Audience::nobody(), None);
+        }
+        let (audience, reader) = watched();
+        let follower = Follower::of(self, project, &run.thread_id, &run.id);
+        let events = RunEvents::new(follower.behind(reader));
+        (audience, Some(events))
     }
 
     /// The run's assistant, as it is now.
@@ -286,15 +303,6 @@ fn queued(output: &Output, now: &Run) -> Run {
         _ => None,
     });
     queued.unwrap_or_else(|| now.clone())
-}
-
-fn audience(watch: bool) -> (Audience, Option<crate::assistants::RunEvents>) {
-    if watch {
-        let (audience, events) = watched();
-        (audience, Some(events))
-    } else {
-        (Audience::nobody(), None)
-    }
 }
 
 fn stopping() -> ApiError {
