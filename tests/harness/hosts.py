@@ -1,12 +1,17 @@
-"""The hosts that Locum runs on. The same tests are for both: `LOCUM_HOST` says which one is asked, `native` or `worker`."""
+"""The hosts that Locum runs on. The same tests are for all: `LOCUM_HOST` says which one is asked.
 
+`native`: the program with its folder. `postgres`: the same program over PostgreSQL and an S3. `worker`: the Worker.
+"""
+
+import hashlib
 import os
 
 import pytest
 
-from . import process
+from . import process, services
 
-IS_WORKER = os.environ.get("LOCUM_HOST") == "worker"
+HOST = os.environ.get("LOCUM_HOST", "native")
+IS_WORKER = HOST == "worker"
 
 
 ALONE = {"connection": "close"} if IS_WORKER else {}
@@ -21,6 +26,16 @@ def locum_command(*arguments: str, program: str | None = None) -> list[str]:
     assert arguments == ("serve",), f"the Worker has no `{arguments[0]}`"
     script = process.REPOSITORY / "tests/worker/serve.mjs"
     return [os.environ["NODE_BIN"], str(script), program or os.environ["LOCUM_WORKER"]]
+
+
+def kept_elsewhere(arguments: tuple[str, ...], settings: dict[str, str]) -> dict[str, str]:
+    """The settings of a Locum that keeps nothing in its folder, where that is the host: a database and a prefix of its own. It finds both
+    again when it is started again over the same `DATA_DIR`. A short lease, because here nobody knows at once that it was killed."""
+    if HOST != "postgres" or arguments != ("serve",):
+        return {}
+    own = "locum_" + hashlib.sha256(settings["DATA_DIR"].encode()).hexdigest()[:24]
+    database = services.ensure_database(os.environ["LOCUM_TEST_POSTGRES"], own)
+    return {"DATABASE_URL": database, "RUN_LEASE": "2"} | services.storage(os.environ["LOCUM_TEST_S3"], own)
 
 
 NOT_ON_THE_WORKER = {
@@ -47,11 +62,25 @@ NOT_ON_THE_WORKER = {
 }
 """Tests that the Worker is not asked, by the beginning of their names, and why."""
 
+IN_THE_FOLDER = "it looks into the folder of blobs; S3 is asked in crates/locum/tests/services"
+NOT_OVER_POSTGRES = {
+    "TestDemo::": "`locum demo` keeps what it has in a folder, always",
+    "TestFullDisk::": "the database and the files are on another's disk",
+    "TestGarbage::test_what_nobody_needs_goes": IN_THE_FOLDER,
+    "test_deleting_takes_the_bytes": IN_THE_FOLDER,
+    "TestStopping::test_an_upload_that_a_kill_broke_off": IN_THE_FOLDER,
+    "test_two_do_not_serve_one_folder": "any number serve one database: tests/replicas",
+    "test_a_wrong_place_for_data_stops_the_start": "it is about the folder",
+}
+"""Tests that the program is not asked while it keeps everything in PostgreSQL and S3, and why."""
+
+LEFT_OUT = {"worker": NOT_ON_THE_WORKER, "postgres": NOT_OVER_POSTGRES}
+
 
 def leave_out(items: list[pytest.Item]):
     """Marks what is not asked of this host."""
     for item in items:
         name = item.nodeid.partition("::")[2]
-        for start, reason in NOT_ON_THE_WORKER.items():
-            if IS_WORKER and name.startswith(start):
+        for start, reason in LEFT_OUT.get(HOST, {}).items():
+            if name.startswith(start):
                 item.add_marker(pytest.mark.skip(reason=reason))

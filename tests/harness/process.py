@@ -47,6 +47,19 @@ def session(leader: int) -> list[int]:
     return list(filter(is_in, pids))
 
 
+def children(pid: int) -> list[int]:
+    """The processes that this one has started itself."""
+    return [int(child) for child in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def has_ended(pid: int) -> bool:
+    """Whether the process is gone, though nobody may have taken note of it."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
 def resident_bytes(pid: int) -> int:
     status = pathlib.Path(f"/proc/{pid}/status").read_text()
     line = next(line for line in status.splitlines() if line.startswith("VmRSS:"))
@@ -54,9 +67,12 @@ def resident_bytes(pid: int) -> int:
 
 
 class Process:
-    """One running program with those that it has started itself; its output goes to a file that can be read at any time."""
+    """One running program with those that it has started itself; its output goes to a file that can be read at any time.
 
-    def __init__(self, command: list[str], folder: pathlib.Path, env: dict[str, str]):
+    `user`: whose process it is, where that is not ours.
+    """
+
+    def __init__(self, command: list[str], folder: pathlib.Path, env: dict[str, str], user: str | None = None):
         self.folder = folder
         self.output_path = folder / f"output-{time.monotonic_ns()}.log"
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
@@ -69,6 +85,9 @@ class Process:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                user=user,
+                group=user,
+                extra_groups=[] if user else None,
             )
 
     @property

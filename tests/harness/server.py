@@ -7,7 +7,7 @@ from typing import Any
 import httpx2
 import openai
 
-from .hosts import locum_command
+from .hosts import kept_elsewhere, locum_command
 from .process import Process, free_port, wait_until
 
 KEY = "sk-locum-black-box-0123456789"
@@ -31,7 +31,9 @@ class Locum(Process):
             "NODE_ENV": "production",
             "PORT": str(self.port),
         }
-        super().__init__(locum_command(*(arguments or ("serve",)), program=program), folder, defaults | settings)
+        arguments = arguments or ("serve",)
+        settings = defaults | kept_elsewhere(arguments, defaults | settings) | settings
+        super().__init__(locum_command(*arguments, program=program), folder, settings)
         self.http = httpx2.Client(base_url=self.url, timeout=20, headers={"authorization": f"Bearer {self.key}"})
         if wait:
             try:
@@ -72,8 +74,9 @@ class Locum(Process):
 
     @property
     def log_lines(self) -> list[dict[str, Any]]:
-        """The structured lines of the log."""
-        lines = (line for line in self.output.splitlines() if line.startswith("{"))
+        """The structured lines of the log; without one that is being written."""
+        whole = self.output.rpartition("\n")[0]
+        lines = (line for line in whole.splitlines() if line.startswith("{"))
         return [json.loads(line) for line in lines]
 
     def metric(self, name: str, **labels: str) -> float:

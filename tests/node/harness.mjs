@@ -1,6 +1,7 @@
 // What the Node suites share: the scripted upstreams, one Locum in front of them, and the official client.
 
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
@@ -32,6 +33,22 @@ function start(program, args, env) {
   const child = spawn(program, args, { cwd, env: { PATH, HOME, ...env }, stdio: ["ignore", "pipe", "inherit"] });
   child.once("exit", () => rmSync(cwd, { recursive: true, force: true }));
   return child;
+}
+
+/** The settings of a Locum that keeps nothing in its folder, where that is the host; as `harness/hosts.py` has it. */
+function keptElsewhere() {
+  if (LOCUM_HOST !== "postgres") return {};
+  const { LOCUM_TEST_POSTGRES, LOCUM_TEST_S3, PG_BIN } = process.env;
+  const own = `locum_${randomBytes(12).toString("hex")}`;
+  execFileSync(`${PG_BIN}/psql`, ["-Xq", "-d", LOCUM_TEST_POSTGRES, "-c", `CREATE DATABASE ${own}`]);
+  return {
+    DATABASE_URL: LOCUM_TEST_POSTGRES.replace(/[^/]*$/, own),
+    STORAGE_URL: `s3://locum/${own}`,
+    AWS_ENDPOINT_URL: LOCUM_TEST_S3,
+    AWS_REGION: "us-east-1",
+    AWS_ACCESS_KEY_ID: "locum",
+    AWS_SECRET_ACCESS_KEY: "locum-secret",
+  };
 }
 
 async function stop(child) {
@@ -109,20 +126,28 @@ export async function startWorld(settings = {}) {
     PROVIDER_GEMINI_ENABLED: "true",
     GEMINI_API_KEY: "upstream-key",
     GEMINI_BASE_URL: gemini.url,
+    ...keptElsewhere(),
     ...settings,
   });
   child.stdout.resume();
-  await waitUntil(() => {
-    if (child.exitCode !== null) throw new Error(`locum ended with ${child.exitCode}`);
-    return fetch(`${url}/health/live`).then((response) => response.ok, () => false);
-  }, "GET /health/live");
+  const stopAll = () => Promise.all([stop(child), openai.stop(), gemini.stop()]);
+  try {
+    await waitUntil(() => {
+      if (child.exitCode !== null) throw new Error(`locum ended with ${child.exitCode}`);
+      return fetch(`${url}/health/live`).then((response) => response.ok, () => false);
+    }, "GET /health/live");
+  } catch (error) {
+    // Else the upstreams would keep the runner waiting for ever.
+    await stopAll();
+    throw error;
+  }
   return {
     url,
     openai,
     gemini,
     client: (options = {}) => new OpenAI({ baseURL: `${url}/v1`, apiKey: KEY, maxRetries: 0, timeout: 20_000, ...options }),
     clear: () => Promise.all([openai.clear(), gemini.clear()]),
-    stop: () => Promise.all([stop(child), openai.stop(), gemini.stop()]),
+    stop: stopAll,
   };
 }
 

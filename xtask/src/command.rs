@@ -4,7 +4,7 @@ use std::{
     ffi::OsStr,
     io::{BufRead, BufReader, Read},
     path::Path,
-    process::{Command, Stdio},
+    process::{Child, Command, Stdio},
     sync::mpsc::{self, RecvTimeoutError, Sender},
     thread,
     time::{Duration, Instant},
@@ -14,6 +14,9 @@ use anyhow::{Context, Result, bail};
 
 /// How long the lines that a finished program's own children still hold back are waited for.
 const AFTERMATH: Duration = Duration::from_secs(2);
+
+/// How long a program that took too long may take to end what it has started.
+const FAREWELL: Duration = Duration::from_secs(20);
 
 /// A program to run, with a limit on its time.
 pub struct Run {
@@ -110,8 +113,10 @@ impl Run {
                 break;
             }
             if started.elapsed() > self.limit {
-                child.kill()?;
-                child.wait()?;
+                end(&mut child)?;
+                if !self.quiet {
+                    receiver.try_iter().for_each(|line| eprintln!("{line}"));
+                }
                 bail!("{name} was ended after {} s", self.limit.as_secs());
             }
         }
@@ -151,6 +156,20 @@ impl Run {
         }
         Ok(String::from_utf8(output.stdout)?)
     }
+}
+
+/// Interrupts a program, as Ctrl-C does, so that it ends what it has started; ends it where it does not heed that.
+fn end(child: &mut Child) -> Result<()> {
+    let interrupted = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status();
+    let asked = Instant::now();
+    while interrupted.is_ok() && child.try_wait()?.is_none() && asked.elapsed() < FAREWELL {
+        thread::sleep(Duration::from_millis(20));
+    }
+    child.kill()?;
+    child.wait()?;
+    Ok(())
 }
 
 fn forward(source: impl Read + Send + 'static, sender: Sender<String>) {

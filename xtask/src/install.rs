@@ -3,6 +3,7 @@
 //! A thing that cannot be had is [`Unavailable`]: the step that needs it is skipped by name, never
 //! silently passed. Nothing is installed for the whole machine but Debian's packages, and those as root alone.
 
+mod services;
 mod wasm;
 
 use std::{
@@ -15,7 +16,7 @@ use std::{
 
 use anyhow::{Context, Result};
 
-pub use self::wasm::WasmTools;
+pub use self::{services::ServicePrograms, wasm::WasmTools};
 use crate::{command::Run, workspace::Workspace};
 
 const DOWNLOAD: Duration = Duration::from_secs(10 * 60);

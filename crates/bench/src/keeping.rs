@@ -3,10 +3,10 @@
 //! Everything happens in one run on one disk. The raw figures are those of the same kind of row, written by the same
 //! library with the same durability and no server around it.
 
-mod caller;
+pub(crate) mod caller;
 mod raw;
 mod report;
-mod slow;
+pub(crate) mod slow;
 
 use std::fs;
 use std::path::Path;
@@ -30,7 +30,7 @@ use self::report::{Flight, Paging, Rate, RunCost};
 /// As many clients as ask at once where it is to be busy.
 const MANY: usize = 64;
 /// The text of a message: what a person types.
-const TEXT: &str = "How did the revenue of the northern region develop between the first and the third quarter, and why?";
+pub(crate) const TEXT: &str = "How did the revenue of the northern region develop between the first and the third quarter, and why?";
 
 /// How much is measured.
 #[derive(Clone, Copy, Debug)]
@@ -288,12 +288,14 @@ impl Arena {
     }
 }
 
-fn run_body(assistant: &str, stream: bool) -> String {
+/// A request for a run on a thread of its own.
+pub(crate) fn run_body(assistant: &str, stream: bool) -> String {
     let thread = json!({"messages": [{"role": "user", "content": TEXT}]});
     json!({"assistant_id": assistant, "thread": thread, "stream": stream}).to_string()
 }
 
-fn text_of(object: &Value, key: &str) -> Result<String> {
+/// A text among an object's members.
+pub(crate) fn text_of(object: &Value, key: &str) -> Result<String> {
     let text = object.get(key).and_then(Value::as_str);
     Ok(text
         .with_context(|| format!("no {key} in {object}"))?

@@ -15,6 +15,7 @@ mod measure;
 mod report;
 mod run;
 mod server;
+mod sharing;
 mod stage;
 mod traffic;
 mod upstream;

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use crate::cases::Case;
 use crate::keeping::Keeping;
 use crate::measure::{median, quartiles};
+use crate::sharing::Sharing;
 use crate::verdict::verdict;
 use crate::worker;
 
@@ -31,6 +32,8 @@ pub struct Report {
     pub rows: Vec<Row>,
     /// What the Assistants API costs, where that was measured.
     pub keeping: Option<Keeping>,
+    /// What several processes make of one PostgreSQL, where that was measured.
+    pub sharing: Option<Sharing>,
     /// What it costs as a Worker, where that was measured.
     pub worker: Option<worker::Figures>,
     /// The floor's memory and start.
@@ -163,6 +166,9 @@ impl Report {
         self.write_footprint(&mut text);
         if let Some(keeping) = &self.keeping {
             keeping.write(&mut text);
+        }
+        if let Some(sharing) = &self.sharing {
+            sharing.write(&mut text);
         }
         if let Some(worker) = &self.worker {
             worker.write(&mut text);
@@ -344,6 +350,7 @@ mod tests {
                 latency: Some([latency(10.0), latency(40.0), latency(55.0)]),
             }],
             keeping: None,
+            sharing: None,
             worker: None,
             floor: footprint,
             locum: footprint,

@@ -18,6 +18,7 @@ use crate::load::{self, Target};
 use crate::measure::{self, CpuReading};
 use crate::report::{Figures, Footprint, Latency, Report, Row, Turn};
 use crate::server::{Server, free_port};
+use crate::sharing;
 use crate::stage::{Proxy, Stage};
 use crate::traffic::{Ask, CLIENT_KEY, UPSTREAM_KEY};
 use crate::worker;
@@ -39,6 +40,8 @@ pub struct Options {
     cases: Vec<String>,
     #[command(flatten)]
     worker: worker::Options,
+    #[command(flatten)]
+    sharing: sharing::Options,
 }
 
 /// How much is measured.
@@ -51,6 +54,7 @@ struct Plan {
     calm_turn: Duration,
     starts: usize,
     keeping: keeping::Plan,
+    sharing: sharing::Plan,
     worker: worker::Plan,
 }
 
@@ -66,6 +70,11 @@ const THOROUGH: Plan = Plan {
         runs: 500,
         in_flight: 1_000,
         deep: 100_000,
+    },
+    sharing: sharing::Plan {
+        rounds: 5,
+        turn: Duration::from_secs(3),
+        kills: 3,
     },
     worker: worker::Plan {
         rounds: 10,
@@ -86,6 +95,11 @@ const QUICK: Plan = Plan {
         runs: 100,
         in_flight: 1_000,
         deep: 100_000,
+    },
+    sharing: sharing::Plan {
+        rounds: 2,
+        turn: Duration::from_secs(2),
+        kills: 1,
     },
     worker: worker::Plan {
         rounds: 3,
@@ -199,6 +213,7 @@ fn measure(
     let keeping = keeping
         .then(|| keeping::measure(&stage, plan.keeping, runtime))
         .transpose()?;
+    let sharing = sharing::measure(&options.sharing, &stage, plan.sharing, runtime)?;
     let worker = worker::measure(&options.worker, &stage, plan.worker, runtime)?;
     Ok(Report {
         machine: measure::describe_machine()?,
@@ -212,6 +227,7 @@ fn measure(
         quick: options.quick,
         rows,
         keeping,
+        sharing,
         worker,
         floor: Footprint {
             idle_bytes: floor_idle_bytes,

@@ -100,6 +100,30 @@ impl Stage<'_> {
         .spawn()
     }
 
+    /// Starts one of several Locums over the database at `database`, in front of an upstream of the caller's.
+    pub fn start_replica(
+        &self,
+        number: usize,
+        upstream_port: u16,
+        database: &str,
+        folder: &Path,
+    ) -> Result<Server> {
+        let locum = self.locum.as_ref().context("there is no Locum")?;
+        let port = free_port()?;
+        let mut environment = self.locum_environment(port);
+        environment.push(("DATA_DIR", folder.join("data").display().to_string()));
+        environment.push(("DATABASE_URL", database.to_owned()));
+        environment.push((
+            "OPENAI_BASE_URL",
+            format!("http://127.0.0.1:{upstream_port}/v1"),
+        ));
+        let name = format!("replica-{number}");
+        let core = [self.cores.proxy, self.cores.load][number % 2];
+        let arguments = vec!["serve".to_owned()];
+        self.launch(&name, locum, arguments, environment, core, port)
+            .spawn()
+    }
+
     fn launch<'a>(
         &'a self,
         name: &'a str,

@@ -84,6 +84,7 @@ pub struct Metrics {
     in_flight: Gauge,
     rate_limited: Counter,
     counted_alone: Counter,
+    collections: Counter,
     first_token: Histograms<ProviderLabels>,
     tokens: Family<TokenLabels, Counter>,
     upstream_requests: Family<OutcomeLabels, Counter>,
@@ -119,6 +120,7 @@ impl Metrics {
             in_flight: Gauge::default(),
             rate_limited: Counter::default(),
             counted_alone: Counter::default(),
+            collections: Counter::default(),
             first_token: Family::new_with_constructor(histogram),
             tokens: Family::default(),
             upstream_requests: Family::default(),
@@ -159,6 +161,11 @@ impl Metrics {
             "rate_limit_counted_alone",
             "Requests that this process counted for itself, because it could not be done together",
             this.counted_alone.clone(),
+        );
+        registry.register(
+            "garbage_collections",
+            "Collections of garbage that this process has done",
+            this.collections.clone(),
         );
         registry.register(
             "time_to_first_token_seconds",
@@ -254,6 +261,11 @@ impl Metrics {
     /// A request was counted by this process alone, although all should count together.
     pub fn counted_alone(&self) {
         self.counted_alone.inc();
+    }
+
+    /// Garbage was collected.
+    pub(crate) fn garbage_collected(&self) {
+        self.collections.inc();
     }
 
     /// A model's answer for a run is over.

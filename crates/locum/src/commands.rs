@@ -5,6 +5,7 @@ mod config;
 mod demo;
 mod gc;
 mod health;
+mod migrate;
 mod serve;
 mod threads;
 
@@ -61,6 +62,9 @@ Examples:
       locum threads list
       locum threads show ID
 
+  Move from SQLite and a folder to PostgreSQL and S3, once the old Locum has stopped:
+      locum migrate --to postgres://locum:PASSWORD@db.example/locum --blobs-to s3://BUCKET
+
 Settings come from the environment, and from the file .env in the working folder:
       locum config                        shows them as they are, secrets masked
       locum config --env-example > .env   writes a file with all of them to begin with
@@ -100,6 +104,12 @@ enum Command {
         #[arg(long)]
         url: Option<String>,
     },
+    /// Copy all that is kept into another database, and into another place for files' bytes
+    ///
+    /// Objects keep their ids and their order. Nobody may serve either side meanwhile. A copy that was broken off is continued
+    /// by the same command; in the end both sides are compared.
+    #[command(after_help = migrate::EXAMPLES)]
+    Migrate(migrate::Arguments),
     /// Look at the threads that are kept
     Threads {
         #[command(subcommand)]
@@ -123,6 +133,7 @@ pub fn run(line: CommandLine) -> Result<Exit, Failure> {
         Command::Config { .. } => config::show(&variables()?),
         Command::Gc { dry_run } => gc::run(variables()?, dry_run),
         Command::Health { url } => health::run(variables()?, url),
+        Command::Migrate(arguments) => migrate::run(variables()?, arguments),
         Command::Threads { command } => threads::run(variables()?, &command),
     }
 }

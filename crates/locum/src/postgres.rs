@@ -21,7 +21,7 @@ use deadpool_postgres::{
 use locum_store_sql::{
     OpenError,
     connection::{Dialect, Outcome, Row, SqlConnection, SqlError, Statement},
-    migrations::migrate,
+    migrations::{make_tables, migrate},
 };
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
@@ -40,6 +40,8 @@ const OLDEST_VERSION: u32 = 130_000;
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The same for migrations, which may rewrite large tables.
 const PATIENCE_OF_MIGRATIONS: Duration = Duration::from_secs(60 * 60);
+/// The same for copies of whole databases, whose pieces are large and may have a long way.
+const PATIENCE_OF_COPIES: Duration = Duration::from_secs(10 * 60);
 /// How long the server waits for the next word of an unfinished batch.
 const SILENCE: Duration = Duration::from_secs(4);
 /// How long the server lets a statement wait for a lock: less than we wait for its answer.
@@ -50,6 +52,11 @@ const TRIES: u32 = 4;
 const PAUSE: Duration = Duration::from_millis(5);
 /// How long a server is waited for that is just starting.
 const STARTING: Duration = Duration::from_secs(30);
+
+/// What the server's list of sessions calls those of a Locum that works with a database.
+pub const SESSION: &str = "locum";
+/// What it calls those of a copy.
+const SESSION_OF_COPY: &str = "locum migrate";
 
 /// A database. Clones share its connections.
 #[derive(Clone)]
@@ -90,11 +97,23 @@ impl Postgres {
     /// It cannot be used.
     pub async fn open(address: Address, connections: usize) -> Result<Self, PostgresError> {
         let address = Arc::new(address);
-        let patient = Self::over(&address, 1, PATIENCE_OF_MIGRATIONS)?;
+        let patient = Self::over(&address, 1, PATIENCE_OF_MIGRATIONS, SILENCE)?;
         patient.greet().await?;
         migrate(&patient).await?;
         patient.close();
-        Self::over(&address, connections, PATIENCE)
+        Self::over(&address, connections, PATIENCE, SILENCE)
+    }
+
+    /// Connects to a database to copy all of it, or into it, and brings its tables up to date. It may be half of a copy.
+    ///
+    /// # Errors
+    /// It cannot be used.
+    pub async fn open_to_copy(address: Address) -> Result<Self, PostgresError> {
+        let address = Arc::new(address.named(SESSION_OF_COPY));
+        let this = Self::over(&address, 1, PATIENCE_OF_COPIES, PATIENCE_OF_COPIES)?;
+        this.greet().await?;
+        make_tables(&this).await?;
+        Ok(this)
     }
 
     /// The same database, with `connections` of its own: for what must not wait for the others.
@@ -102,7 +121,7 @@ impl Postgres {
     /// # Errors
     /// The pool cannot be made.
     pub fn beside(&self, connections: usize) -> Result<Self, PostgresError> {
-        Self::over(&self.address, connections, self.patience)
+        Self::over(&self.address, connections, self.patience, SILENCE)
     }
 
     /// Lets go of all connections. Nothing can be asked from then on.
@@ -114,6 +133,7 @@ impl Postgres {
         address: &Arc<Address>,
         connections: usize,
         patience: Duration,
+        silence: Duration,
     ) -> Result<Self, PostgresError> {
         let config = ManagerConfig {
             // A connection that has broken is noticed when it is used.
@@ -123,7 +143,7 @@ impl Postgres {
         let locked = patience.min(LOCKED).as_millis();
         let set_up = format!(
             "SET idle_in_transaction_session_timeout = {}; SET lock_timeout = {}",
-            SILENCE.as_millis(),
+            silence.as_millis(),
             if patience > PATIENCE { 0 } else { locked },
         );
         let hook = Hook::async_fn(move |client: &mut ClientWrapper, _| {

@@ -3,20 +3,24 @@
 //! One process at a time serves what is in a file; `locum gc` and others work beside it. What is on a database server any
 //! number of processes serve together.
 
+pub mod alone;
+mod locks;
+
 use std::{
     fmt,
-    fs::{File, TryLockError},
+    fs::File,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, anyhow};
 use locum_engine::{
     ports::{Blobs, Store},
     settings::{AwsSettings, SettingError, Settings},
 };
 use locum_store_sql::SqlStore;
 
+use self::locks::{take_database, take_folder};
 use crate::{
     blobs::{Bucket, Folder, S3, make_folder},
     exit::Failure,
@@ -220,15 +224,10 @@ impl Storage {
         let mut locks = Vec::new();
         if let DatabasePlace::File(file) = &places.database {
             file.make(parent(&file.path))?;
-            let mut lock = file.path.clone().into_os_string();
-            lock.push(".lock");
-            locks.push(take(Path::new(&lock), &file.path)?);
+            locks.push(take_database(&file.path)?);
             if let BlobPlace::Folder(folder) = &places.blobs {
-                locks.push(take(&folder.path.join(".lock"), &folder.path)?);
-                open_folder(folder)?
-                    .sweep()
-                    .with_context(|| format!("{} cannot be read", folder.path.display()))
-                    .map_err(Failure::failed)?;
+                locks.push(take_folder(&folder.path)?);
+                sweep(folder)?;
             }
         }
         Self::open_with(places, transport, locks).await
@@ -283,7 +282,7 @@ impl Storage {
         };
         Ok(Self {
             store,
-            blobs: open_blobs(places, transport).await?,
+            blobs: open_blobs(&places.blobs, &places.aws, transport).await?,
             database,
             locks,
         })
@@ -291,17 +290,28 @@ impl Storage {
 
     /// Finishes what is being written. Nothing can be stored from then on.
     pub async fn close(self) {
-        match self.database {
-            Database::Sqlite(sqlite) => sqlite.close().await,
-            Database::Postgres(postgres) => postgres.close(),
+        self.database.close().await;
+    }
+}
+
+impl Database {
+    /// Finishes what is being written. Nothing can be asked from then on.
+    async fn close(self) {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.close().await,
+            Self::Postgres(postgres) => postgres.close(),
         }
     }
 }
 
-async fn open_blobs(places: &Places, transport: &HttpTransport) -> Result<Arc<dyn Blobs>, Failure> {
-    match &places.blobs {
+async fn open_blobs(
+    place: &BlobPlace,
+    aws: &AwsSettings,
+    transport: &HttpTransport,
+) -> Result<Arc<dyn Blobs>, Failure> {
+    match place {
         BlobPlace::Folder(folder) => Ok(Arc::new(open_folder(folder)?)),
-        BlobPlace::Bucket(url) => match S3::open(url, &places.aws, transport).await {
+        BlobPlace::Bucket(url) => match S3::open(url, aws, transport).await {
             Ok(bucket) => Ok(Arc::new(bucket)),
             Err(error) if error.is_misuse() => Err(Failure::misused(error)),
             Err(error) => Err(Failure::failed(error)),
@@ -315,28 +325,12 @@ fn open_folder(place: &Place) -> Result<Folder, Failure> {
         .map_err(Failure::failed)
 }
 
-/// Takes the lock that one process has who serves `what`.
-fn take(path: &Path, what: &Path) -> Result<File, Failure> {
-    let held = || -> anyhow::Result<File> {
-        let file = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(path)
-            .with_context(|| format!("{} cannot be written", path.display()))?;
-        match file.try_lock() {
-            Ok(()) => Ok(file),
-            Err(TryLockError::WouldBlock) => bail!(
-                "another locum serves {} already: it holds {}",
-                what.display(),
-                path.display()
-            ),
-            Err(TryLockError::Error(error)) => {
-                Err(error).with_context(|| format!("{} cannot be locked", path.display()))
-            }
-        }
-    };
-    held().map_err(Failure::failed)
+/// Takes away what is left of uploads that broke off in a folder that nobody else uses.
+fn sweep(place: &Place) -> Result<(), Failure> {
+    open_folder(place)?
+        .sweep()
+        .with_context(|| format!("{} cannot be read", place.path.display()))
+        .map_err(Failure::failed)
 }
 
 /// The folder that a file is in.

@@ -104,4 +104,30 @@ impl Dialect {
             ),
         }
     }
+
+    /// Lets a table's numbers go on behind the greatest one that was written with its row.
+    pub(crate) fn number_on(self, table: &str) -> Option<Statement> {
+        match self {
+            // The next number follows from the rows that are there.
+            Self::Sqlite => None,
+            Self::Postgres => Some(Statement::new(format!(
+                "SELECT setval(pg_get_serial_sequence('{table}', 'seq'), COALESCE(MAX(seq), 1), \
+                 MAX(seq) IS NOT NULL) FROM {table}"
+            ))),
+        }
+    }
+
+    /// Counts the sessions of this name that others have in the database; `None` where a database has no sessions.
+    pub(crate) fn sessions(self, name: &str) -> Option<Statement> {
+        match self {
+            Self::Sqlite => None,
+            Self::Postgres => Some(
+                Statement::new(
+                    "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() \
+                     AND application_name = ?1 AND pid <> pg_backend_pid()",
+                )
+                .bind(name),
+            ),
+        }
+    }
 }

@@ -2,7 +2,7 @@
 //!
 //! It knows tables and rows, and neither HTTP nor providers nor a database's client. Read in this order: [`connection`]
 //! (what a host must provide), `migrations/` (the tables), [`migrations`] (how they come to be), [`store`] (how statements
-//! are run), `list` (pages), then a file per noun.
+//! are run), `list` (pages), then a file per noun; [`transfer`] copies all of it into another database.
 //!
 //! A row holds the object as JSON in its column `data`; the other columns are what statements look at. Nothing that a
 //! client wrote is ever part of a statement's text.
@@ -22,6 +22,7 @@ mod statement;
 mod steps;
 pub mod store;
 mod threads;
+pub mod transfer;
 
 pub use self::{
     connection::{Dialect, Expect, Outcome, Row, SqlConnection, SqlError, Statement, Value},

@@ -38,16 +38,33 @@ pub enum OpenError {
         /// What went wrong.
         source: SqlError,
     },
+    /// It is the target of a copy that was broken off.
+    #[error(
+        "a copy into the database was begun and not finished: run `locum migrate` again, with the same databases"
+    )]
+    Unfinished,
     /// Its schema could not be read.
     #[error("the database's schema could not be read: {0}")]
     Unreadable(#[from] SqlError),
 }
 
-/// Brings the database to [`NEWEST_SCHEMA`]. Several programs may do so at once.
+/// Makes a database ready for use: brings it to [`NEWEST_SCHEMA`]. Several programs may do so at once.
+///
+/// # Errors
+/// It is newer than this program, or a migration failed; it is as it was then. Or it is half of a copy.
+pub async fn migrate(connection: &(impl SqlConnection + ?Sized)) -> Result<(), OpenError> {
+    make_tables(connection).await?;
+    if is_unfinished(connection).await? {
+        return Err(OpenError::Unfinished);
+    }
+    Ok(())
+}
+
+/// Brings a database to [`NEWEST_SCHEMA`] that may be half of a copy, for whoever goes on with the copy.
 ///
 /// # Errors
 /// It is newer than this program, or a migration failed; it is as it was then.
-pub async fn migrate(connection: &impl SqlConnection) -> Result<(), OpenError> {
+pub async fn make_tables(connection: &(impl SqlConnection + ?Sized)) -> Result<(), OpenError> {
     let lock = || connection.dialect().lock_of_schema();
     let mut begin = Vec::from_iter(lock());
     begin.extend([
@@ -96,7 +113,33 @@ pub async fn migrate(connection: &impl SqlConnection) -> Result<(), OpenError> {
     }
 }
 
-async fn version(connection: &impl SqlConnection) -> Result<u64, SqlError> {
+/// The row of `schema_version` that is there as long as the database is the target of an unfinished copy.
+const UNFINISHED_ROW: u64 = 2;
+
+/// Whether a copy into the database was begun and not finished.
+pub(crate) async fn is_unfinished(
+    connection: &(impl SqlConnection + ?Sized),
+) -> Result<bool, SqlError> {
+    let statement = Statement::new("SELECT version FROM schema_version WHERE id = ?1");
+    let rows = connection.query(statement.bind(UNFINISHED_ROW)).await?;
+    Ok(!rows.is_empty())
+}
+
+/// Says in the database that it is the target of an unfinished copy.
+pub(crate) fn begin_of_copy() -> Statement {
+    Statement::new(
+        "INSERT INTO schema_version (id, version) VALUES (?1, ?2) ON CONFLICT (id) DO NOTHING",
+    )
+    .bind(UNFINISHED_ROW)
+    .bind(NEWEST_SCHEMA)
+}
+
+/// Takes back what [`begin_of_copy`] says.
+pub(crate) fn end_of_copy() -> Statement {
+    Statement::new("DELETE FROM schema_version WHERE id = ?1").bind(UNFINISHED_ROW)
+}
+
+async fn version(connection: &(impl SqlConnection + ?Sized)) -> Result<u64, SqlError> {
     let statement = Statement::new("SELECT version FROM schema_version WHERE id = 1");
     let rows = connection.query(statement).await?;
     let version = rows
@@ -112,6 +155,15 @@ fn statements(migration: &'static str) -> impl Iterator<Item = &'static str> {
         .split(";\n")
         .map(str::trim)
         .filter(|statement| !statement.is_empty())
+}
+
+/// All that the migrations do.
+#[cfg(test)]
+pub(crate) fn all_statements(dialect: crate::connection::Dialect) -> impl Iterator<Item = String> {
+    let all = MIGRATIONS
+        .iter()
+        .flat_map(|migration| statements(migration));
+    all.map(move |sql| dialect.translate(sql))
 }
 
 #[cfg(test)]

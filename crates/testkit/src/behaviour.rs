@@ -19,6 +19,8 @@ pub struct Behaviour {
     pub times: u32,
     /// How long the upstream takes before.
     pub delay: Duration,
+    /// How long it takes before each chunk of a stream, where that is longer than for all streams.
+    pub pace: Duration,
 }
 
 impl From<Fault> for Behaviour {
@@ -28,6 +30,7 @@ impl From<Fault> for Behaviour {
             dialect: None,
             times: 1,
             delay: Duration::ZERO,
+            pace: Duration::ZERO,
         }
     }
 }
@@ -67,6 +70,12 @@ impl Behaviour {
     pub fn after(self, delay: Duration) -> Self {
         Self { delay, ..self }
     }
+
+    /// It happens this slowly.
+    #[must_use]
+    pub fn at_pace(self, pace: Duration) -> Self {
+        Self { pace, ..self }
+    }
 }
 
 /// A behaviour as `POST /__script` takes it: one of `fault`, `status`, `body` and `chunks`, or none of them for a good
@@ -84,6 +93,7 @@ struct Written {
     dialect: Option<Dialect>,
     times: Option<u32>,
     delay_ms: Option<u64>,
+    pace_ms: Option<u64>,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -151,6 +161,7 @@ impl TryFrom<Written> for Behaviour {
             dialect: written.dialect,
             times: written.times.unwrap_or(1),
             delay: Duration::from_millis(written.delay_ms.unwrap_or(0)),
+            pace: Duration::from_millis(written.pace_ms.unwrap_or(0)),
         })
     }
 }
@@ -194,6 +205,12 @@ mod tests {
             Fault::Good
                 .after(Duration::from_millis(20))
                 .of(Dialect::Gemini),
+        );
+        check(
+            json!({"chunks": ["x"], "pace_ms": 20}),
+            Fault::Chunks(vec![json!("x")])
+                .times(1)
+                .at_pace(Duration::from_millis(20)),
         );
     }
 

@@ -179,13 +179,15 @@ impl Scripted {
             complaint,
             ending: Ending::Open,
         });
-        let (delay, answer) = match state.next_behaviour(dialect) {
-            Some(behaviour) => (behaviour.delay, behaviour.fault.apply(dialect, good)),
-            None => (Duration::ZERO, Answer::Reply(good)),
+        let (delay, pace, answer) = match state.next_behaviour(dialect) {
+            Some(Behaviour {
+                fault, delay, pace, ..
+            }) => (delay, pace, fault.apply(dialect, good)),
+            None => (Duration::ZERO, Duration::ZERO, Answer::Reply(good)),
         };
         // Last, because faults count the chunks and not the pauses between them.
         let answer = match answer {
-            Answer::Reply(reply) => Answer::Reply(paced(reply, state.pace)),
+            Answer::Reply(reply) => Answer::Reply(paced(reply, pace.max(state.pace))),
             other => other,
         };
         let act = Act { delay, answer };

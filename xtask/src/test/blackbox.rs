@@ -27,6 +27,11 @@ pub fn worker(
     pytest(workspace, "tests/worker", host, env)
 }
 
+/// `tests/replicas`, by pytest.
+pub fn replicas(workspace: &Workspace, env: &[(&'static str, PathBuf)]) -> Result<Counts> {
+    pytest(workspace, "tests/replicas", &[], env)
+}
+
 /// `tests/litellm`, by pytest, with LiteLLM in an environment of its own.
 pub fn litellm(workspace: &Workspace, host: Host<'_>) -> Result<Counts> {
     let proxy = install::python(

@@ -5,6 +5,7 @@
 mod blackbox;
 mod counts;
 mod rust;
+mod services;
 pub mod worker;
 
 use std::{
@@ -35,6 +36,14 @@ pub enum Step {
     Litellm,
     /// The built program, asked from a page of another origin
     Browser,
+    /// The adapters of PostgreSQL, S3 and Redis, each against the real thing
+    Services,
+    /// Three built programs over one PostgreSQL and one S3, while replicas, databases and connections fail
+    Replicas,
+    /// The built program over PostgreSQL and S3, asked by OpenAI's Python SDK
+    PostgresPython,
+    /// The built program over PostgreSQL and S3, asked by OpenAI's Node SDK
+    PostgresNode,
     /// The Worker under workerd: objects, alarms, R2, its size and its deployments
     Worker,
     /// The Worker, asked by OpenAI's Python SDK
@@ -81,14 +90,14 @@ pub fn run(workspace: &Workspace, only: &[Step]) -> ExitCode {
 fn summarize(reports: &[Report]) -> ExitCode {
     let mut total = Counts::default();
     println!(
-        "\n{:<14} {:>7} {:>7} {:>7} {:>7}",
+        "\n{:<15} {:>7} {:>7} {:>7} {:>7}",
         "step", "passed", "failed", "skipped", "time"
     );
     for report in reports {
         let counts = report.counts();
         let seconds = report.took.as_secs();
         println!(
-            "{:<14} {:>7} {:>7} {:>7} {:>6}s{}",
+            "{:<15} {:>7} {:>7} {:>7} {:>6}s{}",
             report.step.name(),
             counts.passed,
             counts.failed,
@@ -121,6 +130,10 @@ impl Step {
             Self::Node => blackbox::node(workspace, &[]),
             Self::Litellm => blackbox::litellm(workspace, &[]),
             Self::Browser => blackbox::browser(workspace, &[]),
+            Self::Services => services::adapters(workspace),
+            Self::Replicas => services::replicas(workspace),
+            Self::PostgresPython => services::asked(workspace, blackbox::python),
+            Self::PostgresNode => services::asked(workspace, blackbox::node),
             Self::Worker => worker::worker(workspace),
             Self::WorkerPython => worker::asked(workspace, blackbox::python),
             Self::WorkerNode => worker::asked(workspace, blackbox::node),

@@ -10,7 +10,8 @@ use crate::{
     workspace::Workspace,
 };
 
-const BUILD: Duration = Duration::from_secs(40 * 60);
+/// How long a build may take.
+pub const BUILD: Duration = Duration::from_secs(40 * 60);
 
 /// `cargo fmt --check`.
 pub fn fmt(workspace: &Workspace) -> Result<Counts> {
@@ -22,7 +23,7 @@ pub fn fmt(workspace: &Workspace) -> Result<Counts> {
 /// `cargo clippy`, where a warning is a failure.
 pub fn clippy(workspace: &Workspace) -> Result<Counts> {
     install::rust_component("clippy", "clippy")?;
-    let check = workspace.cargo(&["clippy", "--workspace", "--all-targets"]);
+    let check = workspace.cargo(&["clippy", "--workspace", "--all-targets", "--all-features"]);
     let finished = check
         .env("CLIPPY_CONF_DIR", &workspace.root)
         .args(["--", "-D", "warnings"])

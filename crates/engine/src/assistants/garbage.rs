@@ -50,6 +50,9 @@ impl Assistants {
         self.expire_overdue_runs(dry_run, &mut collected).await?;
         self.collect_rows(dry_run, &mut collected).await?;
         self.collect_orphans(dry_run, &mut collected).await?;
+        if !dry_run {
+            self.metrics.garbage_collected();
+        }
         tracing::info!(
             dry_run,
             expired_files = collected.expired_files,

@@ -316,3 +316,25 @@ fn an_idle_process_writes_nothing() {
     desk.wait(100);
     assert_eq!(desk.weather.run_writes(), writes);
 }
+
+#[test]
+fn of_all_processes_one_collects_garbage_each_hour() {
+    let desk = Desk::new();
+    let processes = [desk.another(), desk.another(), desk.another()];
+    processes.iter().for_each(|process| process.attend(false));
+    desk.wait(5 * 60 * 60);
+    let collections = |process: &Desk| {
+        let page = process.metrics.encode();
+        let series = "locum_garbage_collections_total ";
+        let line = page.lines().find_map(|line| line.strip_prefix(series));
+        line.unwrap().parse::<u32>().unwrap()
+    };
+    assert_eq!(processes.iter().map(collections).sum::<u32>(), 5);
+
+    // One that dies is missed for an hour at most.
+    processes.iter().for_each(|process| process.tasks.kill());
+    let next = desk.another();
+    next.attend(false);
+    next.wait(2 * 60 * 60);
+    assert!(collections(&next) >= 1);
+}

@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 use anyhow::{Context, anyhow};
 use locum_api::App;
 use locum_domain::error::ApiError;
-use locum_engine::assistants::Assistants;
+use locum_engine::{assistants::Assistants, settings::Settings};
 use locum_providers::TABLE;
 use tokio::runtime::Handle;
 
@@ -28,13 +28,7 @@ pub fn run(
     mut variables: Variables,
     work: impl AsyncFnOnce(&Arc<Assistants>) -> Result<(), Failure>,
 ) -> Result<Exit, Failure> {
-    // What is missing for serving is not missed here.
-    variables.fix("ENABLE_AUTH", "false");
-    for row in TABLE {
-        let switch = format!("PROVIDER_{}_ENABLED", row.name.to_uppercase());
-        variables.fix(switch, "false");
-    }
-    let settings = variables.settings().map_err(Failure::misused)?;
+    let settings = settings(&mut variables)?;
     let places = Places::of(&settings).map_err(Failure::misused)?;
     let runtime = runtime().context("no runtime").map_err(Failure::failed)?;
     runtime.block_on(async {
@@ -48,6 +42,16 @@ pub fn run(
         storage.close().await;
         worked.map(|()| Exit::Done)
     })
+}
+
+/// The settings, of which what is missing for serving is not missed.
+pub fn settings(variables: &mut Variables) -> Result<Settings, Failure> {
+    variables.fix("ENABLE_AUTH", "false");
+    for row in TABLE {
+        let switch = format!("PROVIDER_{}_ENABLED", row.name.to_uppercase());
+        variables.fix(switch, "false");
+    }
+    variables.settings().map_err(Failure::misused)
 }
 
 /// A use case's refusal, as the operator is told.

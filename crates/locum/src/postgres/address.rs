@@ -14,7 +14,7 @@ use rustls::{
 use tokio_postgres::config::{Config, Host, SslMode};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::PostgresError;
+use super::{PostgresError, SESSION};
 use crate::transport::roots;
 
 /// How long connecting may take.
@@ -61,7 +61,7 @@ impl Address {
             config.ssl_mode(SslMode::Require);
         }
         if config.get_application_name().is_none() {
-            config.application_name("locum");
+            config.application_name(SESSION);
         }
         if config.get_connect_timeout().is_none() {
             config.connect_timeout(CONNECTING);
@@ -76,6 +76,13 @@ impl Address {
             config,
             tls: MakeRustlsConnect::new(tls),
         })
+    }
+
+    /// The same, whose sessions have this name at the server.
+    #[must_use]
+    pub(super) fn named(mut self, name: &str) -> Self {
+        self.config.application_name(name);
+        self
     }
 
     /// The host and the database, for people. Without user and password.

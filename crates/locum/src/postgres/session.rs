@@ -1,7 +1,7 @@
 //! One connection at work: a statement, or several as one.
 //!
-//! Statements are prepared once for each connection. Those of a batch are sent together, so that a batch of any length waits
-//! for the server twice: for what it did, and for the commit.
+//! Statements are prepared once for each connection. Those of a batch are sent together, so that it waits for the server twice: for
+//! what it did, and for the commit; once, where whatever it does is right.
 
 use deadpool_postgres::Client;
 use futures_util::{
@@ -69,6 +69,17 @@ async fn batch(client: &Client, statements: &[Statement]) -> Result<Outcome, Err
             true => Outcome::Done(vec![count]),
             false => Outcome::Unmet(0),
         });
+    }
+    let is_sure = statements.len() <= TOGETHER
+        && statements
+            .iter()
+            .all(|statement| statement.expect == Expect::Anything);
+    if is_sure {
+        // Where a statement fails, the server takes the commit for the end of a transaction that has failed.
+        let committing = client.batch_execute("COMMIT");
+        let (outcome, committed) = join(all(client, &prepared), committing).await;
+        let outcome = outcome?;
+        return committed.map(|()| outcome);
     }
     let outcome = all(client, &prepared).await;
     let end = match outcome {

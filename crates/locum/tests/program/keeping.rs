@@ -13,7 +13,7 @@ use rustix::process::Signal;
 use crate::support::{Running, SERVABLE, address, check_refusal, run, run_in, text};
 
 /// Asks a running program; the answer with its head.
-fn ask(address: &str, method: &str, path: &str, body: &str) -> String {
+pub fn ask(address: &str, method: &str, path: &str, body: &str) -> String {
     let mut socket = TcpStream::connect(address).unwrap();
     write!(
         socket,
@@ -29,25 +29,25 @@ fn ask(address: &str, method: &str, path: &str, body: &str) -> String {
 }
 
 /// The id in an answer, which is its first field.
-fn id(answer: &str) -> String {
+pub fn id(answer: &str) -> String {
     let (_, rest) = answer.split_once("\"id\":\"").unwrap();
     rest.split('"').next().unwrap().to_owned()
 }
 
-fn serve(folder: &Path) -> (Running, String) {
+pub fn serve(folder: &Path) -> (Running, String) {
     let mut running = Running::start_in(folder, &["serve"], &SERVABLE);
     let (line, _) = running.line_with("listening on");
     (running, address(&line))
 }
 
-fn stop(running: Running) {
+pub fn stop(running: Running) {
     running.signal(Signal::TERM);
     let (code, rest) = running.end();
     assert_eq!(code, Some(0), "{rest}");
 }
 
 /// A thread on which a run has answered.
-fn conversation(address: &str) -> String {
+pub fn conversation(address: &str) -> String {
     let assistant = id(&ask(
         address,
         "POST",

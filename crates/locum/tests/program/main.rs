@@ -7,4 +7,6 @@ mod keeping;
 #[cfg(test)]
 mod manners;
 #[cfg(test)]
+mod migrate;
+#[cfg(test)]
 mod support;

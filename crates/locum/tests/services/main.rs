@@ -5,6 +5,8 @@ mod databases;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
+mod migrate;
+#[cfg(test)]
 mod postgres;
 #[cfg(test)]
 mod s3;

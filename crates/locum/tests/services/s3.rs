@@ -25,15 +25,15 @@ const PART: usize = 8 << 20;
 /// Longer than anything here takes.
 const LONG: Duration = Duration::from_secs(30);
 
-/// A bucket of this test alone.
-struct Bucket {
-    server: String,
-    name: String,
+/// A bucket of one test alone.
+pub struct Bucket {
+    pub server: String,
+    pub name: String,
     transport: HttpTransport,
 }
 
 impl Bucket {
-    async fn new() -> Self {
+    pub async fn new() -> Self {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         let name = format!(
@@ -72,7 +72,7 @@ impl Bucket {
         }
     }
 
-    async fn open(&self, prefix: &str) -> S3 {
+    pub async fn open(&self, prefix: &str) -> S3 {
         let url = format!("s3://{}{prefix}", self.name);
         S3::open(&url, &self.settings(), &self.transport)
             .await
@@ -91,7 +91,7 @@ impl Bucket {
     }
 }
 
-fn bytes(pieces: impl IntoIterator<Item = Vec<u8>>) -> BlobStream {
+pub fn bytes(pieces: impl IntoIterator<Item = Vec<u8>>) -> BlobStream {
     let pieces: Vec<_> = pieces
         .into_iter()
         .map(|piece| Ok(Bytes::from(piece)))
@@ -107,7 +107,7 @@ async fn content(blobs: &S3, name: &str) -> Option<Vec<u8>> {
     Some(content)
 }
 
-async fn names(blobs: &S3) -> Vec<String> {
+pub async fn names(blobs: &dyn Blobs) -> Vec<String> {
     let entries = blobs.list(None, 1000).await.unwrap();
     entries.into_iter().map(|entry| entry.name).collect()
 }

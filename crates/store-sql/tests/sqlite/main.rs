@@ -21,3 +21,5 @@ mod races;
 mod stored_form;
 #[cfg(test)]
 mod strange_rows;
+#[cfg(test)]
+mod transfer;

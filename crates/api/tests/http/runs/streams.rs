@@ -150,7 +150,9 @@ fn what_cannot_be_watched_is_refused_by_a_status() {
         .get(&format!("{}/run_none?stream=true", scene.runs()));
     assert_eq!(nowhere.status, StatusCode::NOT_FOUND);
     let run = scene.run(&json!({}));
-    let whole = scene.locum.get(&format!("{}?stream=false", scene.path(&run)));
+    let whole = scene
+        .locum
+        .get(&format!("{}?stream=false", scene.path(&run)));
     assert_eq!(whole.json(), run);
     let unclear = scene.locum.get(&format!("{}?stream=yes", scene.path(&run)));
     assert_eq!(unclear.status, StatusCode::BAD_REQUEST);
