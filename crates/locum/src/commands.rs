@@ -4,6 +4,7 @@ mod beside;
 mod config;
 mod demo;
 mod gc;
+mod health;
 mod migrate;
 mod serve;
 mod threads;
@@ -97,6 +98,12 @@ enum Command {
         #[arg(long)]
         dry_run: bool,
     },
+    /// Ask a Locum whether it takes requests: exit code 0 when /health/ready answers 200, else 1
+    Health {
+        /// Where it is, as http://HOST:PORT; else where HOST and PORT say
+        #[arg(long)]
+        url: Option<String>,
+    },
     /// Copy all that is kept into another database, and into another place for files' bytes
     ///
     /// Objects keep their ids and their order. Nobody may serve either side meanwhile. A copy that was broken off is continued
@@ -125,6 +132,7 @@ pub fn run(line: CommandLine) -> Result<Exit, Failure> {
         Command::Config { markdown: true, .. } => config::markdown(),
         Command::Config { .. } => config::show(&variables()?),
         Command::Gc { dry_run } => gc::run(variables()?, dry_run),
+        Command::Health { url } => health::run(variables()?, url),
         Command::Migrate(arguments) => migrate::run(variables()?, arguments),
         Command::Threads { command } => threads::run(variables()?, &command),
     }

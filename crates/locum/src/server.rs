@@ -93,13 +93,7 @@ where
         let (stopping, stopped) = watch::channel(false);
 
         let mut warned = None;
-        let mut stop = pin!(stop);
-        loop {
-            let (socket, peer) = tokio::select! {
-                biased;
-                () = &mut stop => break,
-                client = accept(&self.listener) => client,
-            };
+        let mut admit = |socket: TcpStream, peer: SocketAddr| {
             if let Ok(place) = Arc::clone(&room).try_acquire_owned() {
                 let serving = connection::serve(
                     socket,
@@ -113,7 +107,7 @@ where
                     serving.await;
                     drop(place);
                 });
-                continue;
+                return;
             }
             if warned.is_none_or(|at: Instant| at.elapsed() >= WARN_AGAIN) {
                 warned = Some(Instant::now());
@@ -128,9 +122,20 @@ where
                     drop(place);
                 });
             }
+        };
+        let mut stop = pin!(stop);
+        loop {
+            let (socket, peer) = tokio::select! {
+                biased;
+                () = &mut stop => break,
+                client = accept(&self.listener) => client,
+            };
+            admit(socket, peer);
+        }
+        for (socket, peer) in waiting(self.listener) {
+            admit(socket, peer);
         }
 
-        drop(self.listener);
         stopping.send_replace(true);
         let places = u32::try_from(self.limits.max_connections).unwrap_or(u32::MAX);
         tokio::select! {
@@ -153,6 +158,27 @@ async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
                 tracing::error!(%error, "no connection could be accepted");
                 sleep(REST).await;
             }
+        }
+    }
+}
+
+/// The clients that are connected and have not been accepted. The system would reset their connections with the listener,
+/// although they may have sent a request.
+fn waiting(listener: TcpListener) -> Vec<(TcpStream, SocketAddr)> {
+    let mut clients = Vec::new();
+    let Ok(listener) = listener.into_std() else {
+        return clients;
+    };
+    loop {
+        match listener.accept() {
+            Ok((socket, peer)) => {
+                let socket = socket
+                    .set_nonblocking(true)
+                    .and_then(|()| TcpStream::from_std(socket));
+                clients.extend(socket.ok().map(|socket| (socket, peer)));
+            }
+            Err(error) if is_clients_own(&error) => {}
+            Err(_) => return clients,
         }
     }
 }

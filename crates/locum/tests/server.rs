@@ -380,6 +380,37 @@ async fn a_running_answer_is_finished_when_the_server_stops() {
 }
 
 #[tokio::test]
+async fn who_was_connected_before_the_server_stopped_is_answered() {
+    let server = Running::start(LIMITS, Router::new()).await;
+    let mut silent = server.client().await;
+    // Whoever is answered came after it, so that it was accepted.
+    let mut other = server.client().await;
+    other.send(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await;
+    other.until("hello").await;
+    // This thread does not give way, so that nobody accepts them before the server is told to stop.
+    let mut unaccepted = std::net::TcpStream::connect(server.address).unwrap();
+    std::io::Write::write_all(&mut unaccepted, b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").unwrap();
+    unaccepted.set_nonblocking(true).unwrap();
+    server.stop.send(()).unwrap();
+    let mut unaccepted = Client(TcpStream::from_std(unaccepted).unwrap());
+    let response = unaccepted.rest().await;
+    assert!(
+        response.contains("connection: close") && response.ends_with("hello"),
+        "{response}"
+    );
+    silent.send(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await;
+    let response = silent.rest().await;
+    assert!(
+        response.contains("connection: close") && response.ends_with("hello"),
+        "{response}"
+    );
+    assert_eq!(
+        timeout(LONG, server.ended).await.unwrap().unwrap(),
+        Ended::Answered
+    );
+}
+
+#[tokio::test]
 async fn an_answer_that_is_given_up_on_is_counted() {
     let (_, routes) = endless();
     let server = Running::start(LIMITS, routes).await;

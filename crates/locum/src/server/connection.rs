@@ -2,10 +2,11 @@
 
 use std::{
     convert::Infallible,
-    future::Future,
+    future::{Future, poll_fn},
     net::SocketAddr,
     pin::Pin,
     sync::{Arc, atomic::AtomicUsize},
+    task::Poll,
     time::Duration,
 };
 
@@ -14,7 +15,11 @@ use http::{HeaderValue, Request, Response, header::CONNECTION};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use locum_api::ClientAddr;
-use tokio::{net::TcpStream, sync::watch, time::sleep};
+use tokio::{
+    net::TcpStream,
+    sync::watch,
+    time::{sleep, timeout},
+};
 use tower::{Service, ServiceExt};
 
 use super::{
@@ -52,6 +57,7 @@ pub(super) async fn serve<S>(
         peer,
         progress: Arc::clone(&progress),
         everywhere,
+        stopped: stopped.clone(),
     };
     // Never with `pipeline_flush`: it lets an answer grow in memory while its client takes nothing, and keeps hyper's own
     // replies back.
@@ -67,6 +73,8 @@ pub(super) async fn serve<S>(
         _ = &mut connection => true,
         _ = stopped.wait_for(|stopped| *stopped) => false,
     };
+    // On a client that has not spoken yet hyper would hang up at once. It may have been connected a moment ago, and be about to.
+    let is_over = is_over || has_ended_silently(&mut connection, &progress).await;
     if !is_over {
         Pin::new(&mut connection).graceful_shutdown();
         loop {
@@ -83,12 +91,28 @@ pub(super) async fn serve<S>(
     connection.into_parts().io.into_inner().close().await;
 }
 
+/// Waits for a client's first request, but not long. Whether the connection has ended meanwhile.
+async fn has_ended_silently(connection: &mut (impl Future + Unpin), progress: &Progress) -> bool {
+    let spoken = poll_fn(|context| {
+        if progress.requests() > 0 {
+            return Poll::Ready(false);
+        }
+        match Pin::new(&mut *connection).poll(context) {
+            Poll::Ready(_) => Poll::Ready(true),
+            Poll::Pending if progress.requests() > 0 => Poll::Ready(false),
+            Poll::Pending => Poll::Pending,
+        }
+    });
+    timeout(PARTING, spoken).await.unwrap_or(false)
+}
+
 /// Hands requests to the service.
 struct Answerer<S> {
     service: S,
     peer: SocketAddr,
     progress: Arc<Progress>,
     everywhere: Arc<AtomicUsize>,
+    stopped: watch::Receiver<bool>,
 }
 
 impl<S> hyper::service::Service<Request<hyper::body::Incoming>> for Answerer<S>
@@ -110,10 +134,12 @@ where
         request.extensions_mut().insert(ClientAddr(self.peer));
         let answer = self.service.clone().oneshot(request);
         let progress = Arc::clone(&self.progress);
+        let stopped = self.stopped.clone();
         Box::pin(async move {
             let mut response = answer.await?;
-            // No other request can follow a body that nobody read: a client that is not told would send one.
-            if progress.has_unread_body() {
+            // No other request can follow a body that nobody read, or come to a server that stops: a client that is not told
+            // would send one.
+            if progress.has_unread_body() || *stopped.borrow() {
                 let close = HeaderValue::from_static("close");
                 response.headers_mut().insert(CONNECTION, close);
             }

@@ -1,6 +1,8 @@
 //! The built program, from outside.
 
 #[cfg(test)]
+mod health;
+#[cfg(test)]
 mod keeping;
 #[cfg(test)]
 mod manners;
