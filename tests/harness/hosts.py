@@ -12,6 +12,8 @@ from . import process, services
 
 HOST = os.environ.get("LOCUM_HOST", "native")
 IS_WORKER = HOST == "worker"
+UPLOAD_BYTES = 40_000_000 if HOST == "postgres" else 16_000_000
+"""How much memory a large upload or download may take: to S3 it goes in parts of 5 MiB, of which there are three at a time."""
 
 
 ALONE = {"connection": "close"} if IS_WORKER else {}

@@ -6,6 +6,7 @@ import socket
 
 import openai
 import pytest
+from harness.hosts import UPLOAD_BYTES
 from harness.server import KEY
 
 
@@ -97,7 +98,7 @@ def test_memory_stays_flat(start):
         body = multipart_stream(Endless())
         made = locum.http.post("/v1/files", content=body[1], headers={"content-type": body[0]}, timeout=120).json()
         assert made["bytes"] == size
-        assert locum.rss_bytes - before < 16_000_000
+        assert locum.rss_bytes - before < UPLOAD_BYTES
         digest, expected, left = hashlib.sha256(), hashlib.sha256(), size
         with client.files.with_streaming_response.content(made["id"]) as answer:
             for part in answer.iter_bytes(1 << 20):
@@ -106,7 +107,7 @@ def test_memory_stays_flat(start):
             expected.update(chunk[: min(left, 1 << 20)])
             left -= min(left, 1 << 20)
         assert digest.digest() == expected.digest()
-        assert locum.rss_bytes - before < 16_000_000
+        assert locum.rss_bytes - before < UPLOAD_BYTES
 
 
 def multipart_stream(file):

@@ -21,7 +21,7 @@ use locum_engine::{
 use tokio::time::{sleep, timeout};
 
 /// As large as the parts that the adapter makes.
-const PART: usize = 8 << 20;
+const PART: usize = 5 << 20;
 /// Longer than anything here takes.
 const LONG: Duration = Duration::from_secs(30);
 

@@ -24,10 +24,12 @@ use tracing::warn;
 use super::failure;
 
 /// How large all parts but the last are: alike, as R2 demands, and at least 5 MiB, as all do. Of 10,000 parts, which are
-/// the most, 78 GiB can be made.
-pub(super) const PART_BYTES: usize = 8 << 20;
+/// the most, 48 GiB can be made.
+pub(super) const PART_BYTES: usize = 5 << 20;
 /// How many parts are sent at once. One more is being filled.
-pub(super) const IN_FLIGHT: usize = 3;
+pub(super) const IN_FLIGHT: usize = 2;
+/// What is longer than this gets room for a whole part.
+const SHORT_BYTES: usize = 256 << 10;
 /// How long what is left of an upload is taken away.
 const UNDOING: Duration = Duration::from_secs(5);
 
@@ -230,6 +232,9 @@ impl Parts {
             }
             let room = PART_BYTES - self.filling.len();
             let piece = self.rest.split_to(room.min(self.rest.len()));
+            if self.filling.len() + piece.len() > SHORT_BYTES {
+                self.filling.reserve(PART_BYTES - self.filling.len());
+            }
             self.filling.extend_from_slice(&piece);
         }
         let part = mem::take(&mut self.filling).freeze();
