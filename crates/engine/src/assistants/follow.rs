@@ -131,9 +131,11 @@ impl Follower {
         events.iter().for_each(|event| self.told.note(event));
     }
 
-    /// Whether the watcher can be told on: not while the process stops, nor where it was told a part of what was taken back.
+    /// Whether the watcher can be told on: not while the process stops, nor where it was told nothing, or a part of what was taken
+    /// back.
     fn can_go_on(&self) -> bool {
-        self.told.open.is_none() && !self.assistants.drivers.is_stopped()
+        let is_stopped = self.assistants.drivers.is_stopped();
+        self.told.status.is_some() && self.told.open.is_none() && !is_stopped
     }
 
     /// The events that the watcher was not told yet.

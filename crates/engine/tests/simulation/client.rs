@@ -1,6 +1,10 @@
 //! A client: it makes threads and runs, follows them in some way or other, and notes what it is told.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use futures_util::stream;
@@ -23,7 +27,7 @@ use serde_json::json;
 
 use crate::{
     ledger::{Ledger, MessageFacts, RunFacts, ThreadFacts},
-    stage::{Reply, Stage},
+    stage::{Process, Reply, Stage},
 };
 
 /// How often something that has to be done is tried.
@@ -35,6 +39,8 @@ pub struct Client {
     pub ledger: Ledger,
     pub dice: SeededEntropy,
     name: u64,
+    /// Which process was asked last.
+    pub server: Mutex<Option<Process>>,
     /// Counts what it says, so that no two texts are the same.
     said: u64,
 }
@@ -56,6 +62,7 @@ impl Client {
             ledger,
             dice,
             name,
+            server: Mutex::default(),
             said: 0,
         }
     }
@@ -117,10 +124,11 @@ impl Client {
             .chance(40)
             .then(|| Duration::from_millis(self.dice.below(4_000)));
         let project = self.stage.project();
-        let reply = self
+        let (reply, process) = self
             .stage
             .call(patience, |assistants| case(assistants, project))
             .await;
+        *self.server.lock().unwrap() = Some(process);
         self.log(match &reply {
             Reply::Done(_) => format!("{what}: done"),
             Reply::Refused(error) => format!("{what}: {} {}", error.status, error.message),

@@ -1,6 +1,9 @@
 //! How a client follows a run: it watches or polls, hands in outputs, changes its mind, or leaves.
 
-use futures_util::StreamExt;
+use futures_util::{
+    StreamExt,
+    future::{Either, select},
+};
 use locum_domain::{
     id::RunId,
     run::{Run, RunStatus, ToolOutput},
@@ -111,6 +114,8 @@ impl Client {
     /// Watches a run until the stream ends, or the client leaves.
     async fn watch(&mut self, place: &mut Place, run: &RunId, mut events: RunEvents) {
         let mut watch = Watch::default();
+        let server = self.server.lock().unwrap().clone();
+        let mut death = server.unwrap().death();
         let mut left = if self.dice.chance(150) {
             self.dice.below(6)
         } else {
@@ -118,7 +123,14 @@ impl Client {
         };
         while left > 0 {
             left -= 1;
-            match events.next().await {
+            let next = match select(events.next(), &mut death).await {
+                Either::Left((next, _)) => next,
+                Either::Right(_) => {
+                    self.log(format!("the stream of {run} ends with its process"));
+                    return;
+                }
+            };
+            match next {
                 None => return self.watched(place, run, watch).await,
                 Some(Err(error)) => {
                     self.log(format!("the stream of {run} breaks: {}", error.message));

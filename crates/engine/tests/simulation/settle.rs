@@ -334,7 +334,7 @@ impl Settled<'_> {
                 assistants.collect_garbage(true).await
             })
             .await;
-        let Reply::Done(left) = collected else {
+        let (Reply::Done(left), _) = collected else {
             return self.stage.complain("garbage cannot be collected");
         };
         if left.deleted_rows.total() > 0 || left.expired_runs > 0 {

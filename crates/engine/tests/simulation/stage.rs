@@ -63,10 +63,22 @@ struct Inner {
 
 /// A process while it lives.
 #[derive(Clone)]
-struct Process {
+pub struct Process {
     name: u64,
     tasks: Tasks,
     assistants: Arc<Assistants>,
+}
+
+impl Process {
+    /// Completes when the process dies, as a connection to it breaks.
+    pub fn death(&self) -> oneshot::Receiver<()> {
+        let (alive, died) = oneshot::channel();
+        self.tasks.spawn(Box::pin(async move {
+            let _alive = alive;
+            pending::<()>().await;
+        }));
+        died
+    }
 }
 
 /// What a client hears of a request.
@@ -218,19 +230,19 @@ impl Stage {
         self.0.log.lock().unwrap().clone()
     }
 
-    /// Has some process do something for a client, who may leave after `patience`.
+    /// Has some process do something for a client, who may leave after `patience`; and which process that was.
     pub async fn call<T, F>(
         &self,
         patience: Option<Duration>,
         case: impl FnOnce(Arc<Assistants>) -> F,
-    ) -> Reply<T>
+    ) -> (Reply<T>, Process)
     where
         T: Send + 'static,
         F: Future<Output = Result<T, ApiError>> + Send + 'static,
     {
         let process = self.some_process().await;
         let (mut answer, answered) = oneshot::channel();
-        let work = Box::pin(case(process.assistants));
+        let work = Box::pin(case(Arc::clone(&process.assistants)));
         process.tasks.spawn(Box::pin(async move {
             // As a server drops the work on a request whose connection has closed.
             let outcome = match select(work, answer.cancellation()).await {
@@ -245,11 +257,12 @@ impl Stage {
                 None => pending().await,
             }
         };
-        match select(answered, pin!(leaving)).await {
+        let reply = match select(answered, pin!(leaving)).await {
             Either::Left((Ok(Ok(done)), _)) => Reply::Done(done),
             Either::Left((Ok(Err(error)), _)) if error.status < 500 => Reply::Refused(error),
             Either::Left(_) | Either::Right(_) => Reply::Unsure,
-        }
+        };
+        (reply, process)
     }
 
     async fn some_process(&self) -> Process {
@@ -343,19 +356,13 @@ impl Stage {
         let metrics = Arc::new(Metrics::new());
         let gateway = Gateway::new(world.clone(), settings, Arc::clone(&metrics)).unwrap();
         let assistants = Assistants::new(world, Arc::new(gateway), metrics, settings);
-        let (alive, died) = oneshot::channel::<()>();
-        let attending = Arc::clone(&assistants).attend(alone);
-        tasks.spawn(Box::pin(async move {
-            // Goes with the process, and so tells of its end.
-            let _alive = alive;
-            attending.await;
-            pending::<()>().await;
-        }));
+        tasks.spawn(Box::pin(Arc::clone(&assistants).attend(alone)));
         let process = Process {
             name,
             tasks,
             assistants,
         };
+        let died = process.death();
         (process, died)
     }
 }
