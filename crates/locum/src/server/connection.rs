@@ -57,7 +57,6 @@ pub(super) async fn serve<S>(
         peer,
         progress: Arc::clone(&progress),
         everywhere,
-        stopped: stopped.clone(),
     };
     // Never with `pipeline_flush`: it lets an answer grow in memory while its client takes nothing, and keeps hyper's own
     // replies back.
@@ -73,6 +72,7 @@ pub(super) async fn serve<S>(
         _ = &mut connection => true,
         _ = stopped.wait_for(|stopped| *stopped) => false,
     };
+    progress.stop();
     // On a client that has not spoken yet hyper would hang up at once. It may have been connected a moment ago, and be about to.
     let is_over = is_over || has_ended_silently(&mut connection, &progress).await;
     if !is_over {
@@ -112,7 +112,6 @@ struct Answerer<S> {
     peer: SocketAddr,
     progress: Arc<Progress>,
     everywhere: Arc<AtomicUsize>,
-    stopped: watch::Receiver<bool>,
 }
 
 impl<S> hyper::service::Service<Request<hyper::body::Incoming>> for Answerer<S>
@@ -134,12 +133,11 @@ where
         request.extensions_mut().insert(ClientAddr(self.peer));
         let answer = self.service.clone().oneshot(request);
         let progress = Arc::clone(&self.progress);
-        let stopped = self.stopped.clone();
         Box::pin(async move {
             let mut response = answer.await?;
             // No other request can follow a body that nobody read, or come to a server that stops: a client that is not told
             // would send one.
-            if progress.has_unread_body() || *stopped.borrow() {
+            if progress.has_unread_body() || progress.is_stopping() {
                 let close = HeaderValue::from_static("close");
                 response.headers_mut().insert(CONNECTION, close);
             }

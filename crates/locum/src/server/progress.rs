@@ -23,6 +23,8 @@ pub(super) struct Progress {
     unread: AtomicBool,
     /// Whether the client does not take what is written.
     stalled: AtomicBool,
+    /// Whether no more requests are wanted.
+    stopping: AtomicBool,
 }
 
 impl Progress {
@@ -36,6 +38,15 @@ impl Progress {
 
     pub fn has_unread_body(&self) -> bool {
         self.unread.load(Relaxed)
+    }
+
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.load(Relaxed)
+    }
+
+    /// No more requests are wanted than those that are under way.
+    pub fn stop(&self) {
+        self.stopping.store(true, Relaxed);
     }
 
     pub fn is_stalled(&self) -> bool {
