@@ -154,6 +154,7 @@ class Load:
 
     def verify(self, within: float = 20):
         """Nothing acknowledged is lost, every run ends, with one answer, and no thread stays locked."""
+        print(self)
         assert not self.surprises, f"{len(self.surprises)} surprises: {self}"
         replica = self.cluster.replicas[-1]
         deadline = time.monotonic() + within
