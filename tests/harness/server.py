@@ -105,3 +105,15 @@ def routed_to(openai_url: str | None = None, gemini_url: str | None = None) -> d
             "GEMINI_BASE_URL": gemini_url,
         }
     return settings
+
+
+def frames(response) -> list[tuple[str, str]]:
+    """The raw events of a stream, each with its name and its data."""
+    found = []
+    for frame in response.read().decode().split("\n\n"):
+        lines = [line for line in frame.split("\n") if line and not line.startswith(":")]
+        if lines:
+            (event, name), (data, text) = (line.split(": ", 1) for line in lines)
+            assert (event, data) == ("event", "data")
+            found.append((name, text))
+    return found

@@ -8,7 +8,7 @@ import time
 import openai
 import pytest
 from harness.process import wait_until
-from harness.server import KEY, routed_to
+from harness.server import KEY, frames, routed_to
 from openai import AssistantEventHandler, AsyncAssistantEventHandler
 
 from test_runs import CALLS, WEATHER
@@ -43,18 +43,6 @@ TEXT_EVENTS = [
     "thread.run.completed",
     "done",
 ]
-
-
-def frames(response) -> list[tuple[str, str]]:
-    """The raw events, each with its name and its data."""
-    found = []
-    for frame in response.read().decode().split("\n\n"):
-        lines = [line for line in frame.split("\n") if line and not line.startswith(":")]
-        if lines:
-            (event, name), (data, text) = (line.split(": ", 1) for line in lines)
-            assert (event, data) == ("event", "data")
-            found.append((name, text))
-    return found
 
 
 def stream(locum, path: str, body: dict) -> list[tuple[str, str]]:

@@ -9,7 +9,7 @@ import openai
 import pytest
 from harness.cluster import Cluster
 from harness.process import wait_until
-from harness.server import Locum
+from harness.server import Locum, frames
 
 from load import assert_unlocked, begin_run, look, meanwhile, message_texts, new_assistant, path_of, verify_run
 
@@ -38,18 +38,6 @@ def status(replica: Locum, run: dict) -> str:
 
 def wait_for(replica: Locum, run: dict, wanted: str):
     wait_until(lambda: status(replica, run) == wanted, what=f"{wanted} at {replica.port}")
-
-
-def frames(response) -> list[tuple[str, str]]:
-    """The events of a stream, each with its name and its data."""
-    found = []
-    for frame in response.read().decode().split("\n\n"):
-        lines = [line for line in frame.split("\n") if line and not line.startswith(":")]
-        if lines:
-            (event, name), (data, text) = (line.split(": ", 1) for line in lines)
-            assert (event, data) == ("event", "data")
-            found.append((name, text))
-    return found
 
 
 def stream(replica: Locum, method: str, path: str, body: dict | None = None) -> list[tuple[str, str]]:

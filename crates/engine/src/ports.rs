@@ -153,6 +153,11 @@ pub struct World {
     pub analytics: Option<Arc<dyn Analytics>>,
 }
 
+/// A duration in whole milliseconds.
+pub(crate) fn whole_ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
 impl World {
     /// Now, to the second.
     pub fn timestamp(&self) -> Timestamp {
@@ -161,7 +166,7 @@ impl World {
 
     /// Now, in milliseconds since 1970.
     pub fn unix_ms(&self) -> u64 {
-        u64::try_from(self.clock.unix().as_millis()).unwrap_or(u64::MAX)
+        whole_ms(self.clock.unix())
     }
 
     /// Fresh ids.

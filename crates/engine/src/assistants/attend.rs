@@ -19,8 +19,8 @@ use super::{
         drivers::{Orphan, Place},
         machine_of,
     },
-    lease::whole_ms,
 };
+use crate::ports::whole_ms;
 use crate::store::{Next, RunCommit, StoreError, StoredRun};
 
 /// How often the store is asked for runs that nobody attends to.

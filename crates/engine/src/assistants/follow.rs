@@ -23,7 +23,7 @@ use super::{
     lease::Pauses,
     store_failed,
 };
-use crate::store::{StoreError, Stored};
+use crate::store::Stored;
 
 /// How often the run is looked at.
 const LOOK: Duration = Duration::from_millis(250);
@@ -155,11 +155,12 @@ impl Follower {
         let (mut pauses, mut since) = (Pauses::new(), clock.now());
         loop {
             match self.look().await {
-                Ok(events) if events.is_empty() => {
+                Ok(None) => return Err(ApiError::no_such("run", self.run.as_str())),
+                Ok(Some(events)) if events.is_empty() => {
                     (pauses, since) = (Pauses::new(), clock.now());
                     clock.sleep(LOOK).await;
                 }
-                Ok(events) => {
+                Ok(Some(events)) => {
                     self.note(&events);
                     return Ok(events);
                 }
@@ -171,16 +172,15 @@ impl Follower {
         }
     }
 
-    /// What has happened since the last look.
-    async fn look(&mut self) -> Result<Vec<RunEvent>, StoreError> {
+    /// What has happened since the last look; `None` where the run was deleted with its thread.
+    async fn look(&mut self) -> Stored<Option<Vec<RunEvent>>> {
         let store = &self.assistants.world.store;
         let found = store.run(&self.project, &self.thread, &self.run).await?;
         let Some(found) = found else {
-            // It was deleted with its thread. To a watcher that is an end like another.
-            return Err(StoreError::Failed(format!("{} is gone", self.run)));
+            return Ok(None);
         };
         if self.version == Some(found.version) {
-            return Ok(Vec::new());
+            return Ok(Some(Vec::new()));
         }
         let runs = [self.run.clone()];
         let steps = store
@@ -199,7 +199,7 @@ impl Follower {
             let place = if is_last { events.len() } else { 0 };
             events.insert(place, changed);
         }
-        Ok(events)
+        Ok(Some(events))
     }
 
     /// Tells a step from its beginning to its end.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Assistants;
+use crate::ports::whole_ms;
 
 /// The first pause before the store is asked again; each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -24,11 +25,6 @@ impl Pauses {
         self.0 = (pause * 2).min(LONGEST_PAUSE);
         pause
     }
-}
-
-/// A duration in milliseconds.
-pub(super) fn whole_ms(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 impl Assistants {

@@ -17,7 +17,7 @@ use std::{
 use futures_util::future::{Either, select};
 
 use super::{Grant, Permits, Verdict, network};
-use crate::ports::{Clock, Limits, LimitsError, PortFuture};
+use crate::ports::{Clock, Limits, LimitsError, PortFuture, whole_ms};
 
 /// How long counting may take.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -96,8 +96,4 @@ impl<C: Counter> Limits for SharedLimits<C> {
             }
         })
     }
-}
-
-fn whole_ms(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

@@ -184,3 +184,24 @@ fn who_follows_waits_for_a_store_that_is_away_for_a_while() {
     let seen = other.run(watch_on(events.unwrap()));
     assert_eq!(seen.error.unwrap().status, 503);
 }
+
+#[test]
+fn a_run_that_is_deleted_is_watched_no_longer() {
+    let desk = Desk::new();
+    desk.handles.upstream.openai([Fault::Stall(0)]);
+    let assistant = desk.assistant(profile("gpt-4.1-mini"));
+    let thread = desk.thread(&["hello"]);
+    let run = desk.start_unwatched(&thread, new_run(&assistant));
+    let other = desk.another();
+    let events = other.run(
+        other
+            .assistants
+            .watch_run(&other.project, &thread.id, &run.id),
+    );
+    let deleted = desk.assistants.delete_thread(&desk.project, &thread.id);
+    desk.run(deleted).unwrap();
+    let begun = desk.handles.clock.now();
+    let seen = other.run(watch_on(events.unwrap()));
+    assert_eq!(seen.error.unwrap().status, 404);
+    assert!(desk.handles.clock.now() - begun < Duration::from_secs(1));
+}

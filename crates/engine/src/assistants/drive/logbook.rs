@@ -5,7 +5,10 @@ use std::time::Duration;
 use locum_domain::run::{Run, RunEvent, RunStatus, StepDetails, StepStatus};
 use tracing::info;
 
-use crate::{assistants::Assistants, ports::RunPoint};
+use crate::{
+    assistants::Assistants,
+    ports::{RunPoint, whole_ms},
+};
 
 /// The notes on one run while it is driven.
 pub(super) struct Logbook {
@@ -76,7 +79,7 @@ impl Logbook {
             prompt_tokens = run.usage.prompt,
             completion_tokens = run.usage.completion,
             error = run.last_error.as_ref().map(|error| error.code.as_str()),
-            elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
+            elapsed_ms = whole_ms(elapsed),
             "a run has another status"
         );
         if run.status.is_terminal() {
