@@ -38,7 +38,7 @@ const miniflare = new Miniflare(
     modulesRoot: program,
     modules,
     compatibilityDate: "2026-11-01",
-    compatibilityFlags: ["enable_request_signal"],
+    compatibilityFlags: ["enable_request_signal", "no_nodejs_global_timers"],
     cf: false,
     bindings,
     ...(isLocum && {

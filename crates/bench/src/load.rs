@@ -34,16 +34,24 @@ pub struct Options {
     /// How long to go on
     #[arg(long, default_value_t = 3.0)]
     seconds: f64,
+    /// Take no compressed answers
+    #[arg(long)]
+    plain: bool,
 }
 
 /// Drives one load and prints what it measured.
 pub async fn command(options: Options) -> Result<()> {
     let case = cases::find(&options.case)
         .with_context(|| format!("there is no case named {:?}", options.case))?;
+    let ask = if options.plain {
+        case.locum.uncompressed()
+    } else {
+        case.locum
+    };
     let target = Target {
         port: options.port,
         key: &options.key,
-        ask: case.locum,
+        ask,
     };
     let duration = Duration::try_from_secs_f64(options.seconds)?;
     let outcome = drive(target, options.connections, duration).await?;

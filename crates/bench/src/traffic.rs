@@ -36,6 +36,14 @@ pub struct Ask {
 }
 
 impl Ask {
+    /// The same, for an answer that is not compressed.
+    pub fn uncompressed(self) -> Self {
+        Self {
+            accept_encoding: "identity",
+            ..self
+        }
+    }
+
     /// The whole request as it goes over the wire to `127.0.0.1:port`.
     pub fn to_wire(self, port: u16, key: &str) -> Vec<u8> {
         let body = self.body();

@@ -19,10 +19,9 @@ use js_sys::Uint8Array;
 use locum_api::{ClientAddr, OverTls};
 use wasm_bindgen::{JsCast, JsValue, closure::Closure};
 use worker::{
-    Response,
     send::{SendFuture, SendWrapper},
     wasm_bindgen_futures::JsFuture,
-    web_sys::{AbortSignal, ReadableStream, Request},
+    web_sys::{AbortSignal, ReadableStream, Request, Response},
 };
 
 use crate::glue::{self, Pieces};
@@ -100,9 +99,6 @@ pub(crate) fn target(url: &str) -> &str {
 
 /// The body of a request.
 fn body(request: Request, headers: &HeaderMap) -> worker::Result<Body> {
-    let Some(stream) = request.body() else {
-        return Ok(Body::empty());
-    };
     let length: Option<u64> = headers
         .get(header::CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok())
@@ -115,6 +111,9 @@ fn body(request: Request, headers: &HeaderMap) -> worker::Result<Body> {
         };
         return Ok(Body::from_stream(stream::once(SendFuture::new(whole))));
     }
+    let Some(stream) = request.body() else {
+        return Ok(Body::empty());
+    };
     let pieces = Arriving::new(Pieces::new(&stream, false)?);
     Ok(Body::from_stream(pieces.map_err(|error| text(&error))))
 }
@@ -122,8 +121,8 @@ fn body(request: Request, headers: &HeaderMap) -> worker::Result<Body> {
 /// A body on its way in. Dropped, it is read no further.
 pub(crate) struct Arriving {
     pieces: SendWrapper<Pieces>,
-    /// The piece that was asked for.
-    next: Option<SendWrapper<JsFuture>>,
+    /// What is waited for where nothing has come yet.
+    waiting: Option<SendWrapper<JsFuture>>,
     is_over: bool,
 }
 
@@ -132,7 +131,7 @@ impl Arriving {
     pub(crate) fn new(pieces: Pieces) -> Self {
         Self {
             pieces: SendWrapper::new(pieces),
-            next: None,
+            waiting: None,
             is_over: false,
         }
     }
@@ -145,23 +144,31 @@ impl Arriving {
         if self.is_over {
             return Poll::Ready(None);
         }
-        let pieces = &self.pieces;
-        let next = self
-            .next
-            .get_or_insert_with(|| SendWrapper::new(JsFuture::from(pieces.read())));
-        let piece = ready!(Pin::new(&mut next.0).poll(context));
-        self.next = None;
-        Poll::Ready(match piece {
-            Ok(piece) if piece.is_undefined() => {
-                self.is_over = true;
-                None
+        loop {
+            if let Some(waiting) = &mut self.waiting {
+                let come = ready!(Pin::new(&mut waiting.0).poll(context));
+                self.waiting = None;
+                if let Err(error) = come {
+                    return self.over(Some(Err(error)));
+                }
             }
-            Ok(piece) => Some(Ok(Bytes::from(Uint8Array::from(piece).to_vec()))),
-            Err(error) => {
-                self.is_over = true;
-                Some(Err(error))
+            match self.pieces.take() {
+                Ok(piece) if piece.is_null() => {
+                    let waiting = JsFuture::from(self.pieces.ready());
+                    self.waiting = Some(SendWrapper::new(waiting));
+                }
+                Ok(piece) if piece.is_undefined() => return self.over(None),
+                Ok(piece) => {
+                    return Poll::Ready(Some(Ok(Bytes::from(Uint8Array::from(piece).to_vec()))));
+                }
+                Err(error) => return self.over(Some(Err(error))),
             }
-        })
+        }
+    }
+
+    fn over<T>(&mut self, last: Option<T>) -> Poll<Option<T>> {
+        self.is_over = true;
+        Poll::Ready(last)
     }
 }
 
@@ -215,7 +222,7 @@ pub(crate) async fn outgoing(response: http::Response<Body>) -> worker::Result<R
         readable(body.into_data_stream()).into()
     };
     let lines = glue::lines(&head.headers);
-    Ok(glue::respond(head.status.as_u16(), &lines, &body)?.into())
+    Ok(glue::respond(head.status.as_u16(), &lines, &body)?)
 }
 
 /// A stream of bytes as the platform takes it. Dropped there, it is dropped here.

@@ -9,18 +9,19 @@ use axum::{Router, body::Body};
 use futures_util::StreamExt;
 use http::{StatusCode, header};
 use http_body_util::BodyExt;
+use js_sys::Uint8Array;
 use locum_api::{App, owner, refuse, stream::run_broken_off};
 use locum_domain::{error::ApiError, project::Project};
 use tower::ServiceExt;
 use worker::{
-    Env, Headers, Response, ResponseBuilder, console_error,
-    web_sys::{self, Request},
+    Env, console_error,
+    web_sys::{Request, Response, ResponseInit},
 };
 
 use crate::{
     elsewhere::Elsewhere,
     exchange::{self, Arriving, Head},
-    glue::Pieces,
+    glue::{self, Pieces},
     metrics::together,
     object, settings,
     tasks::Tasks,
@@ -49,7 +50,7 @@ pub(crate) async fn answer(request: Request, env: Env) -> worker::Result<Respons
     match exchange::unless_left(signal, front.answer(&env, request)).await {
         Some(answer) => answer,
         // Nobody will read it.
-        None => Response::empty(),
+        None => Ok(Response::new()?),
     }
 }
 
@@ -136,9 +137,12 @@ fn open(env: &Env) -> Result<Front, String> {
 fn misconfigured(wrong: &str) -> worker::Result<Response> {
     console_error!("{wrong}");
     let body = br#"{"error":{"message":"This server is not configured. Its log says what is wrong.","type":"server_error","param":null,"code":"misconfigured"}}"#;
-    let response = ResponseBuilder::new().with_status(500);
-    let response = response.with_header("content-type", "application/json")?;
-    Ok(response.fixed(body.to_vec()))
+    let body = Uint8Array::from(&body[..]);
+    Ok(glue::respond(
+        500,
+        "content-type\napplication/json\n",
+        &body.into(),
+    )?)
 }
 
 /// Has the object answer. What it says goes through as it comes, except that a stream which breaks off says so.
@@ -152,7 +156,7 @@ async fn forward(
         let object = object::of(env, project)?;
         object.fetch_with_request(request.into()).await
     };
-    let response: web_sys::Response = match answered.await {
+    let response: Response = match answered.await {
         Ok(response) => response.into(),
         Err(error) => {
             tracing::error!(%error, "the object did not answer");
@@ -171,12 +175,15 @@ async fn forward(
                     run_broken_off()
                 }))
             });
-            let builder = ResponseBuilder::new().with_status(response.status());
-            let headers = Headers(response.headers());
-            Ok(builder
-                .with_headers(headers)
-                .stream(exchange::readable(events)))
+            let init = ResponseInit::new();
+            init.set_status(response.status());
+            init.set_headers(&response.headers());
+            let events = exchange::readable(events);
+            Ok(Response::new_with_opt_readable_stream_and_init(
+                Some(&events),
+                &init,
+            )?)
         }
-        _ => Ok(response.into()),
+        _ => Ok(response),
     }
 }

@@ -21,9 +21,13 @@ extern "C" {
     #[wasm_bindgen(constructor, catch)]
     pub(crate) fn new(stream: &ReadableStream, is_paced: bool) -> Result<Pieces, JsValue>;
 
-    /// The promise of the next piece, which stays what it is until the one after it is asked for.
+    /// What has come: `undefined` at the end, `null` where one has to wait.
+    #[wasm_bindgen(method, catch)]
+    pub(crate) fn take(this: &Pieces) -> Result<JsValue, JsValue>;
+
+    /// The promise that there is something to take.
     #[wasm_bindgen(method)]
-    pub(crate) fn read(this: &Pieces) -> Promise;
+    pub(crate) fn ready(this: &Pieces) -> Promise;
 
     #[wasm_bindgen(method)]
     pub(crate) fn cancel(this: &Pieces);

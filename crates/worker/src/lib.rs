@@ -30,11 +30,15 @@ mod telemetry;
 mod transport;
 mod world;
 
-use worker::{Context, Env, Response, ScheduleContext, ScheduledEvent, event, web_sys};
+use worker::{Context, Env, ScheduleContext, ScheduledEvent, event, web_sys};
 
 /// A request from outside.
 #[event(fetch)]
-async fn fetch(request: web_sys::Request, env: Env, _: Context) -> worker::Result<Response> {
+async fn fetch(
+    request: web_sys::Request,
+    env: Env,
+    _: Context,
+) -> worker::Result<web_sys::Response> {
     front::answer(request, env).await
 }
 

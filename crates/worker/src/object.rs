@@ -169,7 +169,7 @@ impl Opened {
         let request = head.with_body(Clone::clone(request.inner()))?;
         let answering = self.router.clone().oneshot(request);
         match exchange::unless_left(signal, answering).await {
-            Some(Ok(response)) => exchange::outgoing(response).await,
+            Some(Ok(response)) => Ok(exchange::outgoing(response).await?.into()),
             Some(Err(never)) => match never {},
             None => {
                 // It may have begun a run that nobody drives now: that is looked for.

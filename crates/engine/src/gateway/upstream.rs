@@ -39,8 +39,8 @@ pub(super) async fn send(
 ) -> Result<Reply, Failure> {
     let clock = &shared.world.clock;
     let sending = shared.world.transport.send(request);
-    let response = match select(sending, clock.sleep(shared.patience)).await {
-        Either::Left((Ok(response), _)) => response,
+    let (response, timer) = match select(sending, clock.sleep(shared.patience)).await {
+        Either::Left((Ok(response), timer)) => (response, timer),
         Either::Left((Err(TransportError::Connect(what)), _)) => {
             return Err(Failure::new(FailureClass::Connect, what));
         }
@@ -55,7 +55,16 @@ pub(super) async fn send(
         }
     };
     let (head, stream) = response.into_parts();
-    let mut body = Incoming::new(stream, Arc::clone(clock), shared.patience);
+    let mut body = Incoming {
+        stream,
+        clock: Arc::clone(clock),
+        gap: shared.patience,
+        limit: MAX_ANSWER_BYTES,
+        received: 0,
+        last: clock.now(),
+        // It fires early, and goes on then.
+        timer: Some(timer),
+    };
     if head.status.is_success() {
         return Ok(Reply {
             headers: head.headers,
@@ -108,19 +117,6 @@ pub(super) struct Incoming {
 }
 
 impl Incoming {
-    fn new(stream: ByteStream, clock: Arc<dyn Clock>, gap: Duration) -> Self {
-        let last = clock.now();
-        Self {
-            stream,
-            clock,
-            gap,
-            limit: MAX_ANSWER_BYTES,
-            received: 0,
-            last,
-            timer: None,
-        }
-    }
-
     /// The next bytes; `None` at the proper end.
     pub async fn next(&mut self) -> Result<Option<Bytes>, Failure> {
         poll_fn(|cx| self.poll_next(cx)).await
