@@ -2,7 +2,7 @@
 //!
 //! The answers carry the headers and the layout of the providers', for they cost a proxy its time too.
 
-use crate::traffic::{ANSWER_TEXT, STREAM_CHUNKS, chunk_text};
+use crate::traffic::{ANSWER_TEXT, BRIEF_CHUNKS, LONG_CHUNKS, STREAM_CHUNKS, chunk_text};
 use crate::wire;
 
 /// The answers of the mock upstream, head and body, ready to be written.
@@ -12,6 +12,10 @@ pub struct Answers {
     pub openai_plain: Vec<u8>,
     /// The same with `stream`: first the head, then one element per HTTP chunk.
     pub openai_stream: Vec<Vec<u8>>,
+    /// The same in very few chunks of text.
+    pub openai_brief_stream: Vec<Vec<u8>>,
+    /// The same in very many.
+    pub openai_long_stream: Vec<Vec<u8>>,
     /// `POST /v1beta/models/{model}:generateContent`.
     pub gemini_plain: Vec<u8>,
     /// `POST /v1beta/models/{model}:streamGenerateContent?alt=sse`.
@@ -27,7 +31,9 @@ impl Answers {
     pub fn new() -> Self {
         Self {
             openai_plain: plain(OPENAI_HEADERS, &openai_body()),
-            openai_stream: stream(OPENAI_HEADERS, &openai_events()),
+            openai_stream: stream(OPENAI_HEADERS, &openai_events(STREAM_CHUNKS)),
+            openai_brief_stream: stream(OPENAI_HEADERS, &openai_events(BRIEF_CHUNKS)),
+            openai_long_stream: stream(OPENAI_HEADERS, &openai_events(LONG_CHUNKS)),
             gemini_plain: plain(GEMINI_HEADERS, &gemini_body()),
             gemini_stream: stream(GEMINI_HEADERS, &gemini_events()),
             openai_models: plain(OPENAI_HEADERS, OPENAI_MODELS),
@@ -122,8 +128,8 @@ fn openai_body() -> String {
     )
 }
 
-/// [`STREAM_CHUNKS`] chunks of text, and around them the opening, the finish, the usage and `[DONE]`.
-pub fn openai_events() -> Vec<String> {
+/// So many chunks of text, and around them the opening, the finish, the usage and `[DONE]`.
+pub fn openai_events(chunks: usize) -> Vec<String> {
     let chunk = |choices: &str, usage: &str| {
         format!(
             r#"data: {{"id":"chatcmpl-C8dyaMzXk3vQGm2cBqzp7Jw1rT9uE","object":"chat.completion.chunk","created":1756195200,"model":"gpt-4.1-mini-2025-04-14","service_tier":"default","system_fingerprint":"fp_6f2eabb9a5","choices":[{choices}],"usage":{usage}}}{}"#,
@@ -142,7 +148,7 @@ pub fn openai_events() -> Vec<String> {
         r#""role":"assistant","content":"","refusal":null"#,
         "null",
     )];
-    events.extend((0..STREAM_CHUNKS).map(|index| {
+    events.extend((0..chunks).map(|index| {
         let text = chunk_text(index);
         delta(&format!(r#""content":"{text}""#), "null")
     }));

@@ -77,8 +77,8 @@ const THOROUGH: Plan = Plan {
         kills: 3,
     },
     worker: worker::Plan {
-        rounds: 10,
-        turn: Duration::from_secs(1),
+        rounds: 20,
+        turn: Duration::from_millis(700),
         starts: 7,
     },
 };

@@ -16,11 +16,19 @@ pub const UPSTREAM_KEY: &str = "bench-upstream-key-a41e8c70d2b94f35";
 pub const OPENAI_MODEL: &str = "gpt-4.1-mini";
 /// The same, but the mock upstream pauses before every chunk of a stream.
 pub const OPENAI_PACED_MODEL: &str = "gpt-4.1-mini-paced";
+/// The same, and its streams are brief.
+pub const OPENAI_BRIEF_MODEL: &str = "gpt-4.1-mini-brief";
+/// The same, and its streams are long.
+pub const OPENAI_LONG_MODEL: &str = "gpt-4.1-mini-long";
 /// A model that goes to the Gemini side.
 pub const GEMINI_MODEL: &str = "gemini-flash-latest";
 
 /// How many chunks of text a stream has.
 pub const STREAM_CHUNKS: usize = 100;
+
+/// How many a brief one has, and a long one.
+pub const BRIEF_CHUNKS: usize = 2;
+pub const LONG_CHUNKS: usize = 200;
 
 /// A chat request in OpenAI's protocol.
 #[derive(Clone, Copy, Debug)]
@@ -225,7 +233,7 @@ mod tests {
             stream: true,
             accept_encoding: "identity",
         };
-        let events = answers::openai_events();
+        let events = answers::openai_events(STREAM_CHUNKS);
         check_answer(ask, events.concat().as_bytes()).unwrap();
         for left_out in 1..events.len() {
             let mut events = events.clone();

@@ -14,7 +14,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::answers::Answers;
-use crate::traffic::{OPENAI_PACED_MODEL, UPSTREAM_KEY};
+use crate::traffic::{OPENAI_BRIEF_MODEL, OPENAI_LONG_MODEL, OPENAI_PACED_MODEL, UPSTREAM_KEY};
 use crate::wire;
 
 /// `locum-bench upstream`
@@ -102,10 +102,17 @@ fn choose<'a>(answers: &'a Answers, head: &[u8], body: &[u8]) -> Reply<'a> {
         .next()
         .unwrap_or_default();
     match path {
-        b"/v1/chat/completions" if asks_for_stream(body) => Reply::Chunks {
-            chunks: &answers.openai_stream,
-            paced: memmem::find(body, OPENAI_PACED_MODEL.as_bytes()).is_some(),
-        },
+        b"/v1/chat/completions" if asks_for_stream(body) => {
+            let names = |model: &str| memmem::find(body, model.as_bytes()).is_some();
+            let (chunks, paced) = if names(OPENAI_BRIEF_MODEL) {
+                (&answers.openai_brief_stream, true)
+            } else if names(OPENAI_LONG_MODEL) {
+                (&answers.openai_long_stream, true)
+            } else {
+                (&answers.openai_stream, names(OPENAI_PACED_MODEL))
+            };
+            Reply::Chunks { chunks, paced }
+        }
         b"/v1/chat/completions" => Reply::Whole(&answers.openai_plain),
         path if path.ends_with(b":generateContent") => Reply::Whole(&answers.gemini_plain),
         path if path.ends_with(b":streamGenerateContent") => Reply::Chunks {

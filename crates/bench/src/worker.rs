@@ -5,24 +5,31 @@
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use clap::Args;
+use serde_json::json;
 use tokio::runtime::Runtime;
 
 use crate::cases;
+use crate::keeping::caller::Caller;
+use crate::keeping::{run_body, text_of};
 use crate::load::{self, Target};
 use crate::measure::median;
 use crate::server::{Launch, Server, free_port};
 use crate::stage::Stage;
-use crate::traffic::{Ask, CLIENT_KEY};
+use crate::traffic::{
+    Ask, BRIEF_CHUNKS, CLIENT_KEY, LONG_CHUNKS, OPENAI_BRIEF_MODEL, OPENAI_LONG_MODEL,
+};
 
 const CASES: [&str; 3] = ["short-chat", "long-prompt", "stream"];
 const CONNECTIONS: usize = 16;
 /// What a Worker has to reach of the pass-through Worker's throughput.
 const AIM: f64 = 0.6;
 const FIRST_REQUEST_AIM_MS: f64 = 100.0;
+const SCRIPT_AIM_MB: f64 = 1.5;
 
 /// Where the Worker is, and what serves it.
 #[derive(Debug, Clone, Args)]
@@ -54,6 +61,10 @@ pub struct Plan {
 pub struct Figures {
     rows: Vec<Row>,
     first_request_ms: [f64; 2],
+    /// How many transactions of the object a run takes whose answer is brief, and one whose answer is long.
+    transactions: [u64; 2],
+    /// The script's size, compressed.
+    script_bytes: usize,
 }
 
 #[derive(Debug)]
@@ -61,6 +72,8 @@ struct Row {
     title: &'static str,
     /// Requests per second: the pass-through Worker, Locum, Locum with its rate limit.
     rates: [f64; 3],
+    /// What they are of the pass-through Worker's in the same round; the median of the rounds.
+    ratios: [f64; 3],
 }
 
 /// The three that are compared.
@@ -69,6 +82,8 @@ enum Subject {
     PassThrough,
     Locum,
     LocumThatCounts,
+    /// With the doors of the tests, which tell what it stores.
+    LocumWithDoors,
 }
 
 const SUBJECTS: [Subject; 3] = [
@@ -102,10 +117,17 @@ pub fn measure(
         let servers = [floor?, locum?, counting?];
         for name in CASES {
             let case = cases::find(name).context("the case is not there")?;
+            // What stands in for Cloudflare's edge would compress the answer, at a cost of more than all else.
+            let turns = compare(&servers, case.floor.uncompressed(), plan, runtime)?;
+            let [floor, ..] = &turns;
+            let to_floor = |rates: &Vec<f64>| {
+                let pairs = rates.iter().zip(floor);
+                median(pairs.map(|(rate, floor)| rate / floor))
+            };
             rows.push(Row {
                 title: case.title,
-                // What stands in for Cloudflare's edge would compress the answer, at a cost of more than all else.
-                rates: compare(&servers, case.floor.uncompressed(), plan, runtime)?,
+                ratios: turns.each_ref().map(to_floor),
+                rates: turns.map(median),
             });
         }
     }
@@ -118,11 +140,18 @@ pub fn measure(
     Ok(Some(Figures {
         rows,
         first_request_ms: [first(Subject::PassThrough)?, first(Subject::Locum)?],
+        transactions: runtime.block_on(house.transactions())?,
+        script_bytes: house.script_bytes()?,
     }))
 }
 
-/// The median of each one's turns, which alternate.
-fn compare(servers: &[Server; 3], ask: Ask, plan: Plan, runtime: &Runtime) -> Result<[f64; 3]> {
+/// Each one's requests per second, round by round; they take turns.
+fn compare(
+    servers: &[Server; 3],
+    ask: Ask,
+    plan: Plan,
+    runtime: &Runtime,
+) -> Result<[Vec<f64>; 3]> {
     let mut turns: [Vec<f64>; 3] = Default::default();
     // The first round is for warming up.
     for round in 0..=plan.rounds {
@@ -140,7 +169,7 @@ fn compare(servers: &[Server; 3], ask: Ask, plan: Plan, runtime: &Runtime) -> Re
             }
         }
     }
-    Ok(turns.map(median))
+    Ok(turns)
 }
 
 /// Where Workers are started.
@@ -160,12 +189,13 @@ impl House<'_> {
             Subject::PassThrough => ("pass-through-worker", &pass_through),
             Subject::Locum => ("worker", &self.worker),
             Subject::LocumThatCounts => ("counting-worker", &self.worker),
+            Subject::LocumWithDoors => ("open-worker", &self.worker),
         };
         let folder = self.stage.folder.join(format!("{name}-{port}"));
         std::fs::create_dir_all(&folder)?;
         let upstream = format!("http://127.0.0.1:{}/v1", self.stage.upstream_port);
         let counts = matches!(subject, Subject::LocumThatCounts);
-        let environment = vec![
+        let mut environment = vec![
             ("PORT", port.to_string()),
             ("DATA_DIR", folder.join("data").display().to_string()),
             ("PATH", std::env::var("PATH").unwrap_or_default()),
@@ -178,6 +208,9 @@ impl House<'_> {
             ("OPENAI_API_KEY", crate::traffic::UPSTREAM_KEY.to_owned()),
             ("OPENAI_BASE_URL", upstream),
         ];
+        if matches!(subject, Subject::LocumWithDoors) {
+            environment.push(("LOCUM_TRIAL", "true".to_owned()));
+        }
         let arguments = [&*self.serve, program].map(|path| path.display().to_string());
         let mut server = Launch {
             name,
@@ -209,6 +242,40 @@ impl House<'_> {
         }
         Ok(begun.elapsed().as_secs_f64() * 1e3)
     }
+
+    /// How many transactions a run takes, of its making and the thread's, too.
+    async fn transactions(&self) -> Result<[u64; 2]> {
+        let server = self.start(Subject::LocumWithDoors)?;
+        let mut caller = Caller::connect(server.port).await?;
+        let mut taken = [0; 2];
+        for (model, taken) in [OPENAI_BRIEF_MODEL, OPENAI_LONG_MODEL]
+            .iter()
+            .zip(&mut taken)
+        {
+            let assistant = json!({"model": model});
+            let assistant = caller.post("/v1/assistants", &assistant).await?;
+            let run = run_body(&text_of(&assistant, "id")?, true);
+            let before = stored(&mut caller).await?;
+            let end = b"event: thread.run.completed";
+            caller.watch("/v1/threads/runs", &run, end).await?;
+            *taken = stored(&mut caller).await? - before;
+        }
+        Ok(taken)
+    }
+
+    /// How large the script is when it is compressed as on its way to Cloudflare.
+    fn script_bytes(&self) -> Result<usize> {
+        let parts = ["index.js", "index_bg.wasm"].map(|name| self.worker.join(name));
+        let compressed = Command::new("gzip").arg("--stdout").args(parts).output();
+        Ok(compressed.context("cannot start gzip")?.stdout.len())
+    }
+}
+
+/// How many transactions the object has made so far.
+async fn stored(caller: &mut Caller) -> Result<u64> {
+    let told = caller.get("/.trial/transactions").await?;
+    told.as_u64()
+        .with_context(|| format!("{told} is no number of transactions"))
 }
 
 impl Figures {
@@ -222,13 +289,12 @@ impl Figures {
         );
         for row in &self.rows {
             let [floor, locum, counting] = row.rates;
-            let ratio = locum / floor;
+            let [_, ratio, ratio_counting] = row.ratios;
             let _ = writeln!(
                 text,
-                "| {} | {floor:.0} | {locum:.0} | {ratio:.2} × | ≥ {AIM:.2} × | {} | {counting:.0} | {:.2} × |",
+                "| {} | {floor:.0} | {locum:.0} | {ratio:.2} × | ≥ {AIM:.2} × | {} | {counting:.0} | {ratio_counting:.2} × |",
                 row.title,
                 word(ratio >= AIM - 0.005),
-                counting / floor,
             );
         }
         let [floor, locum] = self.first_request_ms;
@@ -236,6 +302,13 @@ impl Figures {
             text,
             "\nThe first request after a start takes {floor:.0} ms there, and {locum:.0} ms in Locum (aim: ≤ {FIRST_REQUEST_AIM_MS:.0} ms, {}).\n",
             word(locum <= FIRST_REQUEST_AIM_MS),
+        );
+        let [brief, long] = self.transactions;
+        let megabytes = self.script_bytes as f64 / 1e6;
+        let _ = writeln!(
+            text,
+            "A run whose answer comes in {LONG_CHUNKS} chunks takes {long} transactions of the object's SQLite, its thread's making included, and one of {BRIEF_CHUNKS} chunks takes {brief}. The script's size is {megabytes:.2} MB compressed (aim: ≤ {SCRIPT_AIM_MB} MB, {}).\n",
+            word(megabytes <= SCRIPT_AIM_MB),
         );
     }
 }
@@ -255,13 +328,17 @@ mod tests {
                 Row {
                     title: "Short chat",
                     rates: [1000.0, 700.0, 500.0],
+                    ratios: [1.0, 0.7, 0.5],
                 },
                 Row {
                     title: "Stream",
                     rates: [1000.0, 500.0, 400.0],
+                    ratios: [1.0, 0.5, 0.4],
                 },
             ],
             first_request_ms: [3.0, 45.0],
+            transactions: [4, 5],
+            script_bytes: 1_600_000,
         };
         let mut text = String::new();
         figures.write(&mut text);
@@ -269,6 +346,8 @@ mod tests {
             "| Short chat | 1000 | 700 | 0.70 × | ≥ 0.60 × | met | 500 | 0.50 × |",
             "| Stream | 1000 | 500 | 0.50 × | ≥ 0.60 × | **missed** | 400 | 0.40 × |",
             "45 ms in Locum (aim: ≤ 100 ms, met)",
+            "200 chunks takes 5 transactions of the object's SQLite, its thread's making included, and one of 2 chunks takes 4.",
+            "1.60 MB compressed (aim: ≤ 1.5 MB, **missed**)",
         ] {
             assert!(text.contains(part), "{part} is not in\n{text}");
         }
