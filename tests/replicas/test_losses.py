@@ -182,6 +182,9 @@ class TestCutOff:
                 assert set(refused.json()["error"]) == {"message", "type", "param", "code"}
             assert alone.http.get("/health/ready").status_code == 503
             assert alone.http.get("/health/live").status_code == 200
+            # Now that this is known, at most one at a time waits for it in earnest.
+            *most, _ = sorted(each.result() for each in [meanwhile(lambda: refused_after(alone, run)) for _ in range(12)])
+            assert most[-1] < 2.5, most
             load.wait_for(5)
             proxy.resume()
             wait_until(lambda: alone.http.get("/health/ready").status_code == 200, 15, "the replica's recovery")
@@ -191,6 +194,14 @@ class TestCutOff:
         verify_run(alone, run["thread_id"], run["id"], "stalled", "echo: stalled")
         load.verify()
         assert load.outcomes[503] > 0
+
+
+def refused_after(replica, run) -> float:
+    """How many seconds it takes to be refused."""
+    begun = time.monotonic()
+    answer = replica.http.get(path_of(run))
+    assert answer.status_code == 503, answer.text
+    return time.monotonic() - begun
 
 
 class TestStopping:

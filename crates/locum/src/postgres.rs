@@ -1,13 +1,14 @@
 //! The store's connection on PostgreSQL: a pool of connections, shared by all that ask.
 //!
 //! It runs statements and knows none. Read in this order: [`Postgres`], `address` (what the URL says, and TLS), `session` (one
-//! connection at work), `value` (values and errors), `bell` (what other processes say).
+//! connection at work), `value` (values and errors), `patience` (how long it is waited for), `bell` (what other processes say).
 //!
 //! Whoever holds a lock and falls silent is cut off by the server after [`SILENCE`], so that a process that is stopped in the
 //! middle of a batch keeps nobody waiting for longer than its lease.
 
 mod address;
 mod bell;
+mod patience;
 mod session;
 #[cfg(test)]
 mod tests;
@@ -33,6 +34,7 @@ pub use self::{
     bell::Heard,
 };
 use self::{
+    patience::Patience,
     session::{Batch, Query, Request},
     value::error,
 };
@@ -66,7 +68,7 @@ const SESSION_OF_COPY: &str = "locum migrate";
 pub struct Postgres {
     address: Arc<Address>,
     pool: Pool,
-    patience: Duration,
+    patience: Arc<Patience>,
 }
 
 /// Why a database cannot be used.
@@ -124,7 +126,7 @@ impl Postgres {
     /// # Errors
     /// The pool cannot be made.
     pub fn beside(&self, connections: usize) -> Result<Self, PostgresError> {
-        Self::over(&self.address, connections, self.patience, SILENCE)
+        Self::over(&self.address, connections, self.patience.usual(), SILENCE)
     }
 
     /// Lets go of all connections. Nothing can be asked from then on.
@@ -167,7 +169,7 @@ impl Postgres {
         Ok(Self {
             address: Arc::clone(address),
             pool,
-            patience,
+            patience: Arc::new(Patience::new(patience)),
         })
     }
 
@@ -222,18 +224,24 @@ impl Postgres {
     ///
     /// Whoever leaves while a connection is at work leaves it to the others, who wait until it is done.
     async fn ask<R: Request>(&self, request: &R) -> Result<R::Answer, SqlError> {
-        let end = Instant::now() + self.patience;
-        let no_answer = || SqlError::Unavailable(NO_ANSWER.to_owned());
+        let waiting = self.patience.wait(Instant::now());
+        let in_vain = |error| {
+            waiting.was_in_vain();
+            error
+        };
+        let no_answer = || in_vain(SqlError::Unavailable(NO_ANSWER.to_owned()));
         let mut round = 0;
         loop {
             round += 1;
-            let client = timeout_at(end, self.pool.get()).await;
-            let client = client.map_err(|_| no_answer())?.map_err(pool_error)?;
-            let Ok(answered) = timeout_at(end, request.run(&client)).await else {
+            let client = timeout_at(waiting.end, self.pool.get()).await;
+            let client = client.map_err(|_| no_answer())?;
+            let client = client.map_err(|failed| in_vain(pool_error(failed)))?;
+            let Ok(answered) = timeout_at(waiting.end, request.run(&client)).await else {
                 // What it is in the middle of nobody knows.
                 drop(Client::take(client));
                 return Err(no_answer());
             };
+            waiting.was_answered();
             let failed = match answered {
                 Ok(answer) => return Ok(answer),
                 Err(failed) => failed,

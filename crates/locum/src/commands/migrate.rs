@@ -34,6 +34,9 @@ Examples:
   Files' bytes alone:
       locum migrate --blobs-from file:data/files --blobs-to s3://BUCKET
 
+  With the password where no list of processes shows it:
+      TARGET=postgres://locum:PASSWORD@db.example/locum locum migrate --to env:TARGET
+
 S3 is reached as AWS_ENDPOINT_URL, AWS_REGION, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY say.
 Exit codes: 0 both sides hold the same, 1 they do not or the copy broke off, 2 the command line or a setting is wrong.";
 
@@ -41,7 +44,7 @@ Exit codes: 0 both sides hold the same, 1 they do not or the copy broke off, 2 t
 #[derive(Args)]
 #[command(group = ArgGroup::new("targets").args(["to", "blobs_to"]).required(true).multiple(true))]
 pub struct Arguments {
-    /// The database to copy from: sqlite:PATH or postgres://… [default: what DATABASE_URL or DATA_DIR say]
+    /// The database to copy from: sqlite:PATH, postgres://…, or env:NAME for what that variable holds [default: what DATABASE_URL or DATA_DIR say]
     #[arg(long, value_name = "URL", requires = "to")]
     from: Option<String>,
     /// The database to copy into: empty, or with what a copy of the same source has left in it
@@ -80,7 +83,7 @@ struct Ends<E> {
 /// Copies, or compares.
 pub fn run(mut variables: Variables, arguments: Arguments) -> Result<Exit, Failure> {
     let settings = beside::settings(&mut variables)?;
-    let objects = objects(&arguments, &settings)?;
+    let objects = objects(&arguments, &settings, &variables)?;
     let blobs = blobs(&arguments, &settings)?;
     let runtime = runtime().context("no runtime").map_err(Failure::failed)?;
     runtime.block_on(async {
@@ -120,20 +123,37 @@ impl Ends<OwnBlobs> {
 fn objects(
     arguments: &Arguments,
     settings: &Settings,
+    variables: &Variables,
 ) -> Result<Option<Route<DatabasePlace>>, Failure> {
     let Some(to) = &arguments.to else {
         return Ok(None);
     };
     let from = match &arguments.from {
-        Some(url) => DatabasePlace::of(url, "--from"),
-        None => Places::of(settings).map(|places| places.database),
+        Some(url) => database(url, "--from", variables)?,
+        None => Places::of(settings).map_err(Failure::misused)?.database,
     };
-    let from = from.map_err(Failure::misused)?;
-    let to = DatabasePlace::of(to, "--to").map_err(Failure::misused)?;
+    let to = database(to, "--to", variables)?;
     if is_one_database(&from, &to) {
         return Err(to_itself("--to", &from.to_string(), "--from"));
     }
     Ok(Some(Route { from, to }))
+}
+
+/// The database that an argument names, or the variable does that it names.
+fn database(
+    argument: &str,
+    option: &'static str,
+    variables: &Variables,
+) -> Result<DatabasePlace, Failure> {
+    let place = match argument.strip_prefix("env:") {
+        None => DatabasePlace::of(argument, option),
+        Some(name) => {
+            let url = variables.value(name);
+            let missing = || anyhow!("{option} names the variable {name}, which is not set");
+            DatabasePlace::of(&url.ok_or_else(missing).map_err(Failure::misused)?, option)
+        }
+    };
+    place.map_err(Failure::misused)
 }
 
 /// Which places of blobs.

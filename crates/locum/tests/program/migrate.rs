@@ -237,6 +237,7 @@ fn what_cannot_be_meant_is_2() {
     for (arguments, parts) in [
         (["--to", "mysql://a"], ["--to holds", "sqlite:PATH"]),
         (["--to", "postgres://db/a"], ["--to holds", "no user"]),
+        (["--to", "env:NONE"], ["the variable NONE", "not set"]),
         (["--blobs-to", "ftp://a"], ["--blobs-to holds", "file:PATH"]),
         (["--to", "sqlite:./data/locum.db"], ["--to names", "--from"]),
         (
@@ -249,4 +250,15 @@ fn what_cannot_be_meant_is_2() {
     }
     let from = ["migrate", "--from", "a.db", "--to", "sqlite:b"];
     check_refusal(&run(&from, &[]), 2, &["--from holds"]);
+}
+
+#[test]
+fn a_variable_can_name_the_target() {
+    let folder = tempfile::tempdir().unwrap();
+    used(folder.path());
+    let to = ["migrate", "--to", "env:TARGET"];
+    let variables = [("TARGET", "sqlite:new/locum.db")];
+    done(&run_in(folder.path(), &to, &variables));
+    let count = |database| messages(&folder.path().join(database));
+    assert_eq!(count("new/locum.db"), count("data/locum.db"));
 }
