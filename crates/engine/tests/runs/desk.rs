@@ -179,6 +179,14 @@ impl Desk {
         started.run
     }
 
+    /// Watches a run that somebody else has begun.
+    pub fn watch_run(&self, run: &Run) -> Result<RunEvents, ApiError> {
+        let watching = self
+            .assistants
+            .watch_run(&self.project, &run.thread_id, &run.id);
+        self.run(watching)
+    }
+
     pub fn submit(&self, run: &Run, outputs: &[(&str, &str)]) -> Result<StartedRun, ApiError> {
         let outputs = outputs
             .iter()

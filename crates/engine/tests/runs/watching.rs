@@ -158,11 +158,7 @@ fn who_follows_waits_for_a_store_that_is_away_for_a_while() {
     let thread = desk.thread(&["hello"]);
     let run = desk.start_unwatched(&thread, new_run(&assistant));
     let other = desk.another();
-    let events = other.run(
-        other
-            .assistants
-            .watch_run(&other.project, &thread.id, &run.id),
-    );
+    let events = other.watch_run(&run);
     desk.weather
         .away_until(desk.handles.clock.now() + Duration::from_secs(5));
     let seen = other.run(watch_on(events.unwrap()));
@@ -174,11 +170,7 @@ fn who_follows_waits_for_a_store_that_is_away_for_a_while() {
         .upstream
         .openai([Fault::Good.after(Duration::from_secs(3))]);
     let run = desk.start_unwatched(&thread, new_run(&assistant));
-    let events = other.run(
-        other
-            .assistants
-            .watch_run(&other.project, &thread.id, &run.id),
-    );
+    let events = other.watch_run(&run);
     desk.weather
         .away_until(desk.handles.clock.now() + Duration::from_secs(60));
     let seen = other.run(watch_on(events.unwrap()));
@@ -193,11 +185,7 @@ fn a_run_that_is_deleted_is_watched_no_longer() {
     let thread = desk.thread(&["hello"]);
     let run = desk.start_unwatched(&thread, new_run(&assistant));
     let other = desk.another();
-    let events = other.run(
-        other
-            .assistants
-            .watch_run(&other.project, &thread.id, &run.id),
-    );
+    let events = other.watch_run(&run);
     let deleted = desk.assistants.delete_thread(&desk.project, &thread.id);
     desk.run(deleted).unwrap();
     let begun = desk.handles.clock.now();
